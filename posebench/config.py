@@ -1,0 +1,231 @@
+"""What a run is asked to do, and the identities by which its results are found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from posebench.errors import InputError
+
+RuntimeName = Literal["onnxruntime", "openvino", "native"]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class _Frozen(BaseModel):
+    """Immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Preprocess(_Frozen):
+    """From a decoded RGB picture to the network's input."""
+
+    input_height: int = Field(640, gt=0, description="network input height, px")
+    input_width: int = Field(640, gt=0, description="network input width, px")
+    resize: Literal["letterbox", "letterbox-rect", "stretch"] = Field(
+        "letterbox",
+        description="letterbox: keep the aspect, pad to the input size; letterbox-rect: pad only "
+        "to a multiple of the stride; stretch: do not keep the aspect",
+    )
+    pad_position: Literal["center", "top-left"] = "center"
+    pad_value: int = Field(114, ge=0, le=255)
+    pad_stride: int = Field(32, gt=0, description="px; only letterbox-rect uses it")
+    interpolation: Literal["bilinear"] = "bilinear"
+    color: Literal["rgb", "bgr"] = "rgb"
+    scale: float = Field(1 / 255, gt=0, description="pixel values are multiplied by this first")
+    mean: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="in the order of `color`")
+    std: tuple[float, float, float] = Field((1.0, 1.0, 1.0), description="in the order of `color`")
+    coordinates: Literal["pixel-edges", "pixel-centers"] = Field(
+        "pixel-edges",
+        description="pixel-edges: x' = x·scale + pad; pixel-centers: half-pixel offset (UDP)",
+    )
+
+
+class Postprocess(_Frozen):
+    """From the network's output to ranked people."""
+
+    score_threshold: float = Field(0.001, ge=0, le=1, description="on the box score")
+    nms: Literal["box-iou", "in-graph", "none"] = "box-iou"
+    nms_threshold: float = Field(0.7, ge=0, le=1)
+    max_candidates: int = Field(30000, gt=0, description="best-scored boxes that enter NMS")
+    max_detections: int = Field(300, gt=0, description="people kept a picture, best first")
+    score_mode: Literal["box"] = Field("box", description="what `scores`, the rank for AP, is")
+    keypoint_score: Literal["visibility", "heatmap-max", "constant", "none"] = Field(
+        "visibility", description="what a keypoint score of this model means"
+    )
+
+
+class Augmentation(_Frozen):
+    """Test-time augmentation. None is implemented yet, and the Record says so."""
+
+    flip_test: Literal[False] = False
+    scales: tuple[float, ...] = Field((1.0,), max_length=1)
+
+
+class Evaluation(_Frozen):
+    """From ranked people to figures."""
+
+    max_dets: int = Field(20, gt=0, description="people a picture that are scored for keypoints")
+    area: Literal["annotation"] = Field("annotation", description="ground-truth area in the OKS")
+    detection_area: Literal["keypoints"] = Field(
+        "keypoints",
+        description="extent of the keypoints; a `bbox` key in a results file is not used",
+    )
+    ties: Literal["file-order"] = "file-order"
+    sigmas: tuple[float, ...] | None = Field(None, description="None: those of the dataset")
+    per_keypoint_ap: bool = False
+
+
+class EvalProtocol(_Frozen):
+    """Every choice that changes a figure and is not in the artifact or the dataset."""
+
+    preprocess: Preprocess = Preprocess()
+    postprocess: Postprocess = Postprocess()
+    augmentation: Augmentation = Augmentation()
+    evaluation: Evaluation = Evaluation()
+    boxes: Literal["none"] = Field("none", description="box source of a top-down model")
+
+
+def resolve_protocol(*overrides: Mapping[str, Mapping[str, Any]]) -> EvalProtocol:
+    """The default protocol with overrides applied in order, later ones winning.
+
+    Args:
+        *overrides: Mappings ``section → field → value``, e.g. a card's recommendation and then
+            the user's wish.
+
+    Raises:
+        InputError: An unknown section or field, or a value out of range.
+    """
+    merged: dict[str, Any] = {}
+    for override in overrides:
+        for section, fields in override.items():
+            if isinstance(fields, Mapping):
+                merged[section] = {**merged.get(section, {}), **fields}
+            else:
+                merged[section] = fields
+    try:
+        return EvalProtocol.model_validate(merged)
+    except ValidationError as error:
+        raise InputError(f"protocol: {describe_validation(error)}") from error
+
+
+def describe_validation(error: ValidationError) -> str:
+    """One line for each field that pydantic refused."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'value'}: {item['msg']}"
+        for item in error.errors()
+    )
+
+
+class DatasetRef(_Frozen):
+    """Which pictures and annotations. Either a name, or files.
+
+    A name is a known dataset (``coco-val2017``) or a YOLO-pose ``data.yaml``; files are a COCO
+    annotation JSON and the folder of its pictures.
+    """
+
+    name: str | None = None
+    annotations: Path | None = None
+    images: Path | None = None
+    limit: int | None = Field(None, gt=0, description="only the first N pictures by image id")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetRef:
+        if (self.name is None) == (self.annotations is None):
+            raise ValueError("give either --dataset NAME or --annotations FILE.json --images DIR")
+        if self.annotations is not None and self.images is None:
+            raise ValueError("--annotations needs --images DIR beside it")
+        return self
+
+
+class LatencyConfig(_Frozen):
+    """How the first latency column is measured."""
+
+    enabled: bool = True
+    warmup: int = Field(10, ge=0, description="runs thrown away")
+    samples: int = Field(60, gt=0, description="runs timed, each on the next picture")
+
+
+class Limits(_Frozen):
+    """When a worker is given up."""
+
+    load_s: float = Field(900.0, gt=0, description="longest load, export included")
+    silence_s: float = Field(300.0, gt=0, description="longest time without a finished picture")
+    undecodable_share: float = Field(
+        0.01, ge=0, le=1, description="a run with more unreadable pictures than this fails"
+    )
+
+
+class RunConfig(_Frozen):
+    """Everything that ``posebench run`` can be told, by options or by ``--config run.toml``."""
+
+    models: tuple[str, ...] = ("yolov8n-pose",)
+    dataset: DatasetRef
+    runtime: RuntimeName | None = Field(None, description="None: what the weights' format asks for")
+    precision: Precision = "fp32"
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    threads: int = Field(1, gt=0, description="intra-op threads of the runtime")
+    out: Path = Path("runs")
+    protocol: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="overrides of EvalProtocol, by section"
+    )
+    latency: LatencyConfig = LatencyConfig()
+    limits: Limits = Limits()
+    trust_checkpoints: tuple[str, ...] = Field((), description="sha256:… of trusted pickles")
+    interpreter: Path | None = Field(None, description="python that runs the workers")
+
+
+def identity(document: Mapping[str, Any]) -> str:
+    """sha256 hex digest of a JSON-serialisable mapping, independent of its key order."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+ACCURACY_ID_VERSION = 1
+LATENCY_ID_VERSION = 1
+
+
+def accuracy_id(
+    *,
+    artifact_sha256: tuple[str, ...],
+    dataset_id: str,
+    protocol: EvalProtocol,
+    runtime: str,
+    runtime_version: str,
+    precision: str,
+    device_kind: str,
+    decode_version: int,
+) -> str:
+    """Identity of an accuracy figure: equal ids mean that the figures must be equal.
+
+    The protocol's ``evaluation`` section is part of it; card prose, claims and where the files
+    lay are not.
+    """
+    return identity(
+        {
+            "version": ACCURACY_ID_VERSION,
+            "artifacts": sorted(artifact_sha256),
+            "dataset": dataset_id,
+            "protocol": protocol.model_dump(mode="json"),
+            "runtime": [runtime, runtime_version, precision, device_kind],
+            "decode": decode_version,
+        }
+    )
+
+
+def latency_id(accuracy: str, *, machine: str, threads: int, config: LatencyConfig) -> str:
+    """Identity of a latency: that of the accuracy, the machine, the threads and the protocol."""
+    return identity(
+        {
+            "version": LATENCY_ID_VERSION,
+            "accuracy": accuracy,
+            "machine": machine,
+            "threads": threads,
+            "latency": config.model_dump(mode="json"),
+        }
+    )

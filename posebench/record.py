@@ -1,0 +1,288 @@
+"""The Record: one JSON document a run, documented key by key in docs/results-format.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from posebench.config import EvalProtocol, LatencyConfig, describe_validation
+from posebench.errors import SchemaError
+
+SCHEMA_VERSION = 1
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""``MIGRATIONS[n]`` turns a document of schema n into one of schema n + 1."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(_Model):
+    """A figure, or the reason why there is none.
+
+    Attributes:
+        value: The figure in ``unit``; None when it could not be computed.
+        reason: Why ``value`` is None; None otherwise.
+        unit: ``fraction`` (0..1), ``ms``, ``mb``, ``count``.
+        higher_is_better: Direction in which the figure improves.
+    """
+
+    value: float | None
+    reason: str | None = None
+    unit: str = "fraction"
+    higher_is_better: bool = True
+
+
+class KeypointScore(_Model):
+    """Figures of one keypoint.
+
+    Attributes:
+        oks: Mean keypoint similarity over the pairs matched at OKS ≥ .5 in which it is labelled.
+        count: Number of those pairs.
+        ap: AP with every other keypoint taken out of the OKS; None unless it was asked for.
+    """
+
+    oks: Estimate
+    count: int
+    ap: Estimate | None = None
+
+
+class TaskAccuracy(_Model):
+    """Figures of one task.
+
+    Attributes:
+        figures: The task's own figures by their field name, e.g. ``AP``, ``AP50``, ``APm``.
+        per_keypoint: By keypoint name; empty for tasks without keypoints.
+        evaluator: Name and version of what computed them.
+    """
+
+    figures: dict[str, Estimate]
+    per_keypoint: dict[str, KeypointScore] = Field(default_factory=dict)
+    evaluator: str
+
+
+class LatencySummary(_Model):
+    """Percentiles of one span, in milliseconds."""
+
+    p50_ms: float
+    p95_ms: float | None = Field(description="None under 59 samples")
+    mean_ms: float
+    min_ms: float
+    max_ms: float
+    n: int
+
+
+class Cell(_Model):
+    """One latency figure with everything that tells it from another.
+
+    Attributes:
+        span: ``preprocess``, ``network``, ``postprocess`` or ``end-to-end`` (from the decoded
+            picture to final keypoints).
+        regime: ``sustained``: runs follow one another without a pause.
+        batch: Pictures a call.
+        threads: Intra-op threads of the runtime.
+        warmup: Runs thrown away before the first sample.
+        summary: Percentiles over the samples; the samples themselves lie in ``latency.npz``.
+    """
+
+    span: Literal["preprocess", "network", "postprocess", "end-to-end"]
+    regime: Literal["sustained"] = "sustained"
+    batch: int = 1
+    threads: int
+    warmup: int
+    summary: LatencySummary
+
+
+class ArtifactInfo(_Model):
+    """A file that the model was really run from."""
+
+    role: str
+    filename: str
+    format: str
+    sha256: str
+    size_bytes: int
+
+
+class ClaimInfo(_Model):
+    """A published figure with its source and protocol."""
+
+    metric: str
+    value: float
+    source: str
+    protocol: str
+    weights: str = ""
+
+
+class ModelInfo(_Model):
+    """The part of a model's card that belongs into a result.
+
+    Attributes:
+        name: The card's name.
+        label: What the user asked for, e.g. ``yolov8n-pose=best.pt``.
+        checkpoint_generation: Which published checkpoint the digest matched; None if none.
+    """
+
+    name: str
+    label: str
+    family: str
+    paradigm: str
+    skeleton: str
+    licence: str
+    weights_licence: str | None
+    training_data: tuple[str, ...]
+    checkpoint_generation: str | None
+    claims: tuple[ClaimInfo, ...]
+    note: str = ""
+
+
+class DatasetInfo(_Model):
+    """What was scored.
+
+    Attributes:
+        identity: Digest of the annotations and of the image ids that were used.
+        images: Number of pictures.
+        people: Annotations that count for keypoints (not crowd, at least one labelled keypoint).
+        undecodable: File names of the pictures that could not be read; scored as empty.
+    """
+
+    name: str
+    identity: str
+    images: int
+    people: int
+    skeleton: str
+    undecodable: tuple[str, ...] = ()
+
+
+class Runtime(_Model):
+    """In what the network ran. ``provider`` is the one really in use, not the one asked for."""
+
+    name: str
+    version: str
+    provider: str
+    precision: str
+    device: str
+    threads: int
+
+
+class Environment(_Model):
+    """The machine and the software. ``fingerprint`` is a digest of the machine's part."""
+
+    fingerprint: str
+    cpu: str
+    cpu_cores: int
+    memory_mb: int
+    gpu: str | None
+    gpu_driver: str | None
+    os: str
+    python: str
+    packages: dict[str, str]
+    git_revision: str | None
+
+
+class Measured(_Model):
+    """Cost, counted or measured here, never quoted."""
+
+    params: int | None
+    gflops: float | None
+    convention: str
+    peak_memory_mb: float | None
+
+
+class Failure(_Model):
+    """Why there are no figures.
+
+    Attributes:
+        kind: Machine-readable class of the failure.
+        message: What happened.
+        remedy: What to do about it, or ``""``.
+        detail: Traceback or the end of the worker's log.
+    """
+
+    kind: Literal[
+        "missing-extra",
+        "no-weights",
+        "bad-input",
+        "error",
+        "crash",
+        "timeout",
+        "out-of-memory",
+        "undecodable-images",
+    ]
+    message: str
+    remedy: str = ""
+    detail: str = ""
+
+
+class Record(_Model):
+    """One model on one dataset in one runtime on one machine.
+
+    Attributes:
+        schema_version: Of this document.
+        status: ``ok``; ``error``: it was tried and failed; ``skipped``: it was not tried.
+        accuracy_id: Identity of the accuracy figures, or None if it failed before they had one.
+        latency_id: Identity of the latency figures, likewise.
+        created_at: UTC time at which the record was written.
+        accuracy: Figures by task: ``keypoints``, ``bbox``.
+        latency: One cell a span; empty when it was not measured.
+        files: sha256 of the side files beside the record, by relative name.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Literal["ok", "error", "skipped"]
+    accuracy_id: str | None
+    latency_id: str | None
+    created_at: datetime
+    posebench_version: str
+    model: ModelInfo
+    dataset: DatasetInfo | None
+    protocol: EvalProtocol | None
+    latency_protocol: LatencyConfig | None
+    runtime: Runtime | None
+    environment: Environment
+    artifacts: tuple[ArtifactInfo, ...] = ()
+    measured: Measured | None = None
+    accuracy: dict[str, TaskAccuracy] = Field(default_factory=dict)
+    latency: tuple[Cell, ...] = ()
+    files: dict[str, str] = Field(default_factory=dict)
+    failure: Failure | None = None
+
+    def figure(self, task: str, name: str) -> float | None:
+        """A figure by task and name, or None if there is none."""
+        accuracy = self.accuracy.get(task)
+        estimate = accuracy.figures.get(name) if accuracy else None
+        return estimate.value if estimate else None
+
+    def span(self, name: str) -> LatencySummary | None:
+        """The latency summary of a span, or None if it was not measured."""
+        return next((cell.summary for cell in self.latency if cell.span == name), None)
+
+
+def parse_record(document: Any, *, source: str) -> Record:
+    """A Record from a decoded JSON document of this or an older schema.
+
+    Args:
+        document: The decoded JSON.
+        source: Where it came from, for the message.
+
+    Raises:
+        SchemaError: Not a record, a newer schema, or a field that does not fit.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("schema_version"), int):
+        raise SchemaError(f"{source}: not a posebench record (no integer schema_version)")
+    version = document["schema_version"]
+    if version > SCHEMA_VERSION:
+        raise SchemaError(
+            f"{source}: schema_version {version} is newer than {SCHEMA_VERSION}, the newest this "
+            "posebench reads.",
+            remedy="Upgrade it with: pip install --upgrade posebench",
+        )
+    for step in range(version, SCHEMA_VERSION):
+        document = MIGRATIONS[step](document)
+    try:
+        return Record.model_validate(document)
+    except ValidationError as error:
+        raise SchemaError(f"{source}: {describe_validation(error)}") from error
