@@ -231,7 +231,7 @@ class Record(_Model):
         files: sha256 of the side files beside the record, by relative name.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     status: Literal["ok", "error", "skipped"]
     accuracy_id: str | None
     latency_id: str | None
