@@ -44,6 +44,11 @@ class Preprocess(_Frozen):
         "pixel-edges",
         description="pixel-edges: x' = x·scale + pad; pixel-centers: half-pixel offset (UDP)",
     )
+    gain: Literal["nominal", "exact"] = Field(
+        "nominal",
+        description="scale by which results are mapped back; nominal: the one factor asked of the "
+        "resize; exact: resized size / original size on each axis, after rounding to whole pixels",
+    )
 
 
 class Postprocess(_Frozen):
@@ -54,6 +59,10 @@ class Postprocess(_Frozen):
     nms_threshold: float = Field(0.7, ge=0, le=1)
     max_candidates: int = Field(30000, gt=0, description="best-scored boxes that enter NMS")
     max_detections: int = Field(300, gt=0, description="people kept a picture, best first")
+    clip_boxes: bool = Field(True, description="move box corners outside the picture to its edge")
+    clip_keypoints: bool = Field(
+        False, description="move keypoints predicted outside the picture to its edge"
+    )
     score_mode: Literal["box"] = Field("box", description="what `scores`, the rank for AP, is")
     keypoint_score: Literal["visibility", "heatmap-max", "constant", "none"] = Field(
         "visibility", description="what a keypoint score of this model means"
@@ -123,10 +132,11 @@ def describe_validation(error: ValidationError) -> str:
 
 
 class DatasetRef(_Frozen):
-    """Which pictures and annotations. Either a name, or files.
+    """Which pictures and annotations.
 
-    A name is a known dataset (``coco-val2017``) or a YOLO-pose ``data.yaml``; files are a COCO
-    annotation JSON and the folder of its pictures.
+    Without ``annotations``, the name is a known dataset (``coco-val2017``) or a YOLO-pose
+    ``data.yaml``. With a COCO annotation JSON and the folder of its pictures, it is how the
+    dataset is to be called.
     """
 
     name: str | None = None
@@ -136,7 +146,7 @@ class DatasetRef(_Frozen):
 
     @model_validator(mode="after")
     def _one_source(self) -> DatasetRef:
-        if (self.name is None) == (self.annotations is None):
+        if self.name is None and self.annotations is None:
             raise ValueError("give either --dataset NAME or --annotations FILE.json --images DIR")
         if self.annotations is not None and self.images is None:
             raise ValueError("--annotations needs --images DIR beside it")

@@ -51,6 +51,11 @@ class Session(Protocol):
         ...
 
     @property
+    def provider(self) -> str:
+        """What executes the network, as the runtime itself reports it."""
+        ...
+
+    @property
     def metadata(self) -> Mapping[str, str]:
         """Key-value pairs that the exporter wrote into the artifact."""
         ...

@@ -1,0 +1,90 @@
+"""Sessions: ``nox -s bench [-- ARGS]`` is the main job, ``nox -s tests`` the whole test suite."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "types", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+CONSTRAINTS = ("-c", "constraints.txt")
+EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,cross-check]"
+QUIET = {"OMP_NUM_THREADS": "1", "YOLO_AUTOINSTALL": "false", "HF_HUB_OFFLINE": "1"}
+DEFAULT_BENCH = (
+    *("--models", "yolov8n-pose"),
+    *("--dataset", "coco-val2017", "--download"),
+)
+
+
+def _groups(*names: str) -> list[str]:
+    return nox.project.dependency_groups(PROJECT, *names)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmark: posebench run ARGS."""
+    session.install(*CONSTRAINTS, EVERYTHING)
+    session.run("posebench", "run", *(session.posargs or DEFAULT_BENCH), env=QUIET)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, with every framework and every oracle installed."""
+    session.install(*CONSTRAINTS, "-e", EVERYTHING, *_groups("test", "oracles"))
+    session.install("--no-deps", "tests/plugin")
+    env = {**QUIET, "POSEBENCH_REQUIRE_FRAMEWORKS": "1"}
+    session.run("pytest", "tests", *session.posargs, env=env)
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.parametrize("numpy", ["1.26", "2"])
+def tests_core(session: nox.Session, numpy: str) -> None:
+    """Run the tests of the core, without frameworks, on one Python and one numpy."""
+    if session.python == "3.13" and numpy == "1.26":
+        session.skip("numpy 1.26 has no build for Python 3.13")
+    session.install("-e", ".[onnxruntime,report]", *_groups("test"), f"numpy=={numpy}.*")
+    session.install("pycocotools")
+    session.install("--no-deps", "tests/plugin")
+    session.run("pytest", "tests", *session.posargs, env=QUIET)
+
+
+@nox.session
+def tests_wheel(session: nox.Session) -> None:
+    """Build the wheel and test it, not the working tree."""
+    session.install("build")
+    folder = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
+    (wheel,) = folder.glob("*.whl")
+    session.install(*CONSTRAINTS, f"{wheel}[onnxruntime,report]", *_groups("test"))
+    session.install("--no-deps", "tests/plugin")
+    session.run("pytest", "tests", *session.posargs, env=QUIET)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, spelling and formatting."""
+    session.install(*CONSTRAINTS, *_groups("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, strictly, tests included."""
+    session.install(*CONSTRAINTS, "-e", ".", *_groups("types"))
+    session.run("mypy", "posebench", "adapters", "tests", "benchmarks", "noxfile.py")
+
+
+@nox.session
+def perf(session: nox.Session) -> None:
+    """Measure the harness itself: ratios taken in one run, see benchmarks/."""
+    session.install(*CONSTRAINTS, EVERYTHING, *_groups("test", "oracles"))
+    session.run("pytest", "benchmarks", "-s", *session.posargs, env={**QUIET, **os.environ})

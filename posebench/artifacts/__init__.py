@@ -1,0 +1,1 @@
+"""Exported networks on disk: read without trusting them. Imports no framework at its top."""

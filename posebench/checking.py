@@ -1,0 +1,69 @@
+"""The conformance suite on one requested model, in this process."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from posebench.config import resolve_protocol
+from posebench.datasets.images import read_image
+from posebench.errors import InputError, WeightsError
+from posebench.registry import ModelRequest, import_adapter, resolve_reference
+from posebench.testing import CheckResult, check_model
+from posebench.types import Image
+from posebench.weights import natural_runtime, resolve_weights
+from posebench.worker import recommended_protocol
+from posebench.worker_runtime import RuntimeHandle
+
+_MOST_IMAGES = 4
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def check_request(
+    request: ModelRequest, *, runtime: str | None, images: Path | None
+) -> list[CheckResult]:
+    """Load the model as a run would and check that it keeps the contract.
+
+    Args:
+        request: The model.
+        runtime: Runtime to load it in; None for what its weights ask for.
+        images: Folder of pictures, of which the first four are used; None for made-up ones.
+
+    Raises:
+        WeightsError: It has no weights.
+        InputError: No picture in the folder.
+    """
+    entry = resolve_reference(request.reference)
+    adapter = import_adapter(entry.adapter)
+    weights = resolve_weights(entry.card, request.weights)
+    if weights is None:
+        raise WeightsError(
+            f"no weights are published for {entry.card.name}.",
+            remedy=f"Pass your own: {entry.card.name}=path/to/weights.",
+        )
+    pictures = _pictures(images) if images else _noise()
+    handle = RuntimeHandle(
+        name=runtime or natural_runtime(weights.path), precision="fp32", device="cpu", threads=1
+    )
+    protocol = resolve_protocol(*recommended_protocol(adapter, entry.card, weights.path))
+    model = adapter.load(entry.card, weights.path, protocol, handle.open_session)
+    try:
+        return check_model(model, entry.card, pictures)
+    finally:
+        model.close()
+
+
+def _pictures(folder: Path) -> list[Image]:
+    paths = (p for p in sorted(folder.glob("*")) if p.suffix.lower() in _SUFFIXES)
+    pictures = [read_image(path) for path in itertools.islice(paths, _MOST_IMAGES)]
+    if not pictures:
+        raise InputError(f"{folder}: no picture ({', '.join(_SUFFIXES)}) in it.")
+    return pictures
+
+
+def _noise() -> list[Image]:
+    """Pictures of two shapes, the same every time."""
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (*size, 3), np.uint8) for size in ((240, 320), (320, 200))]

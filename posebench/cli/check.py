@@ -1,0 +1,29 @@
+"""``posebench check``: does an adapter keep the contract?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_FAILED = 3
+
+
+def check(
+    model: Annotated[str, typer.Argument(help="Name, alias or onnx:FILE, optional =WEIGHTS.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of pictures with people; made-up ones if absent.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(help="onnxruntime, openvino or native.")] = None,
+) -> None:
+    """Run the conformance suite on one model."""
+    from posebench.checking import check_request
+    from posebench.registry import select
+
+    results = check_request(select([model])[0], runtime=runtime, images=images)
+    for result in results:
+        typer.echo(f"{'ok  ' if result.passed else 'FAIL'} {result.name}: {result.message}")
+    failed = sum(not result.passed for result in results)
+    typer.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
+    raise typer.Exit(_FAILED if failed else 0)

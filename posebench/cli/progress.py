@@ -1,0 +1,83 @@
+"""What a run shows on standard error: a bar for the model at work, a line for each one done."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from posebench.record import Record
+
+
+class RunProgress:
+    """A :class:`posebench.runner.RunObserver` on the terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, soft_wrap=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> RunProgress:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def started(self, label: str, images: int) -> None:
+        """A bar of its own for each model."""
+        self._task = self._progress.add_task(escape(label), total=images)
+
+    def stage(self, label: str, stage: str) -> None:
+        """The stage stands beside the model's name."""
+        if self._task is not None:
+            self._progress.update(self._task, description=f"{escape(label)} · {stage}")
+
+    def advanced(self, images: int) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._progress.advance(self._task, images)
+
+    def finished(self, record: Record, *, kept: bool) -> None:
+        """One line a model, and the bar goes."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        self._console.print(_line(record, kept=kept), highlight=False)
+
+
+def _line(record: Record, *, kept: bool) -> str:
+    label = escape(record.model.label)
+    if record.failure is not None:
+        reason = escape(f"{record.failure.message} {record.failure.remedy}".rstrip())
+        colour = "yellow" if record.status == "skipped" else "red"
+        return f"[{colour}]{record.status}[/] {label}: {reason}"
+    ap = record.figure("keypoints", "AP")
+    figures = [f"AP {ap:.4f}" if ap is not None else "AP -"]
+    whole = record.span("end-to-end")
+    if whole is not None:
+        figures.append(f"end-to-end p50 {whole.p50_ms:.1f} ms")
+    if kept:
+        figures.append("kept from an earlier run")
+    return f"[green]ok[/] {label}: {', '.join(figures)}"

@@ -1,0 +1,1 @@
+"""Pictures with annotated people, and results files about them."""

@@ -1,0 +1,158 @@
+"""A dataset made of a COCO annotation file and a folder of pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from posebench.datasets.annotations import Annotations, load_annotations
+from posebench.datasets.skeletons import make_skeleton
+from posebench.errors import InputError
+from posebench.types import GroundTruth, IntArray, Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class CocoDataset:
+    """Pictures with annotated people, from COCO files.
+
+    Attributes:
+        name: Short name for tables and folders.
+        skeleton: Names and sigmas of the keypoints.
+        annotations: The whole annotation file.
+        images: Folder of the pictures; None when they are not needed.
+        limit: Number of pictures used, the smallest ids first; None for all.
+    """
+
+    name: str
+    skeleton: Skeleton
+    annotations: Annotations
+    images: Path | None = None
+    limit: int | None = None
+
+    @classmethod
+    def open(
+        cls,
+        annotations: Path,
+        images: Path | None = None,
+        *,
+        sigmas: Sequence[float] | None = None,
+        limit: int | None = None,
+        name: str | None = None,
+        pycocotools_ids: bool = False,
+    ) -> CocoDataset:
+        """Read an annotation file.
+
+        Args:
+            annotations: COCO keypoint annotation JSON.
+            images: Folder that the ``file_name`` of each picture is relative to.
+            sigmas: One number a keypoint; needed when they are not the 17 of COCO.
+            limit: Use only so many pictures, the smallest ids first.
+            name: Short name; by default the annotation file's.
+            pycocotools_ids: Treat faulty ids as pycocotools does instead of refusing them.
+
+        Raises:
+            InputError: The annotations are invalid, or ``images`` is not a folder.
+        """
+        if images is not None and not images.is_dir():
+            raise InputError(f"{images}: not a folder.", remedy="Give the folder of the pictures.")
+        content = load_annotations(annotations, pycocotools_ids=pycocotools_ids)
+        skeleton = make_skeleton(
+            [str(keypoint) for keypoint in content.keypoint_names],
+            content.keypoints.shape[1],
+            sigmas=sigmas,
+            edges=[(int(a), int(b)) for a, b in content.edges],
+            source=str(annotations),
+        )
+        return cls(name or annotations.stem, skeleton, content, images, limit)
+
+    @cached_property
+    def _used(self) -> IntArray:
+        """Positions in the file's images, in the dataset's order."""
+        ids = self.annotations.image_ids
+        if self.limit is None:
+            return np.arange(len(ids))
+        return np.argsort(ids, kind="stable")[: self.limit]
+
+    @cached_property
+    def _file_names(self) -> dict[int, str]:
+        content = self.annotations
+        names = content.file_names.tolist()
+        return dict(zip(content.image_ids.tolist(), names, strict=True))
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know about the annotations, one sentence each."""
+        return [str(note) for note in self.annotations.notes]
+
+    @cached_property
+    def image_ids(self) -> Sequence[int]:
+        """Every image id, in the dataset's order."""
+        ids: list[int] = self.annotations.image_ids[self._used].tolist()
+        return ids
+
+    def image_path(self, image_id: int) -> Path:
+        """Where a picture lies.
+
+        Raises:
+            InputError: No folder was given, the annotations do not name the file, or the name
+                leads out of the folder.
+        """
+        if self.images is None:
+            problem = f"{self.name}: no folder of pictures."
+            raise InputError(problem, remedy="Give it with --images.")
+        file_name = self._file_names.get(image_id)
+        if not file_name:
+            raise InputError(f"{self.name}: image id {image_id} has no file_name.")
+        path = self.images / file_name
+        if not path.resolve().is_relative_to(self.images.resolve()):
+            raise InputError(f"{self.name}: file_name {file_name!r} leads out of {self.images}.")
+        return path
+
+    def ground_truth(self) -> GroundTruth:
+        """The annotations of the pictures in use, as arrays."""
+        content = self.annotations
+        whole = GroundTruth(
+            image_ids=content.image_ids,
+            image_index=content.image_index,
+            annotation_ids=content.annotation_ids,
+            keypoints=content.keypoints,
+            boxes=content.boxes,
+            areas=content.areas,
+            is_crowd=content.is_crowd,
+            num_keypoints=content.num_keypoints,
+            skeleton=self.skeleton,
+            class_ids=content.class_ids,
+            class_names=tuple(str(name) for name in content.class_names),
+        )
+        return whole if self.limit is None else _restrict(whole, self._used)
+
+    def identity(self) -> str:
+        """Hex digest of the annotation file, the image ids in use and the sigmas."""
+        digest = hashlib.sha256(str(self.annotations.sha256).encode())
+        digest.update(np.sort(np.asarray(self.image_ids, np.int64)).tobytes())
+        digest.update(np.asarray(self.skeleton.sigmas, np.float64).tobytes())
+        return digest.hexdigest()
+
+
+def _restrict(ground_truth: GroundTruth, used: IntArray) -> GroundTruth:
+    """Only the images at some positions, in that order."""
+    place = np.full(len(ground_truth.image_ids), -1, np.int64)
+    place[used] = np.arange(len(used))
+    rows = np.flatnonzero(place[ground_truth.image_index] >= 0)
+    return replace(
+        ground_truth,
+        image_ids=ground_truth.image_ids[used],
+        image_index=place[ground_truth.image_index[rows]],
+        annotation_ids=ground_truth.annotation_ids[rows],
+        keypoints=ground_truth.keypoints[rows],
+        boxes=ground_truth.boxes[rows],
+        areas=ground_truth.areas[rows],
+        is_crowd=ground_truth.is_crowd[rows],
+        num_keypoints=ground_truth.num_keypoints[rows],
+        class_ids=ground_truth.class_ids[rows],
+    )

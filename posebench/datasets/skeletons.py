@@ -1,0 +1,123 @@
+"""What the numbers of a keypoint vector mean: names, sigmas, flip pairs, limbs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from posebench.errors import InputError
+from posebench.types import Skeleton
+
+# Published as tenths. .26 / 10 and .026 are not the same double, and figures must be.
+_COCO_TENTHS = (
+    *(0.26, 0.25, 0.25, 0.35, 0.35, 0.79, 0.79, 0.72, 0.72),
+    *(0.62, 0.62, 1.07, 1.07, 0.87, 0.87, 0.89, 0.89),
+)
+_COCO_NAMES = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+_COCO_EDGES = (
+    *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8)),
+    *((7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
+)
+
+COCO17 = Skeleton(
+    name="coco17",
+    keypoints=_COCO_NAMES,
+    sigmas=tuple(tenths / 10.0 for tenths in _COCO_TENTHS),
+    flip_pairs=tuple((i, i + 1) for i in range(1, 17, 2)),
+    edges=_COCO_EDGES,
+)
+
+SKELETONS: dict[str, Skeleton] = {COCO17.name: COCO17}
+
+
+def get_skeleton(name: str) -> Skeleton:
+    """A known skeleton by its name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    if name not in SKELETONS:
+        raise InputError(f"unknown skeleton {name!r}.", remedy=f"Known: {', '.join(SKELETONS)}.")
+    return SKELETONS[name]
+
+
+def make_skeleton(
+    names: Sequence[str],
+    count: int,
+    *,
+    sigmas: Sequence[float] | None = None,
+    edges: Sequence[tuple[int, int]] = (),
+    source: str = "annotations",
+) -> Skeleton:
+    """The skeleton of an annotated category.
+
+    A known one is recognised by its names, or by its number of keypoints when they have no names.
+    Any other needs sigmas: there is no default that would not silently give a wrong OKS.
+
+    Args:
+        names: K names, or none.
+        count: K.
+        sigmas: K per-keypoint standard deviations; None takes those of the known skeleton.
+        edges: Zero-based index pairs.
+        source: Where it comes from, for the message.
+
+    Raises:
+        InputError: Not a known skeleton and no sigmas, or a wrong number or value of them.
+    """
+    known = _recognise(names, count)
+    if sigmas is None and known is None:
+        raise InputError(
+            f"{source}: {count} keypoints that are not the 17 of COCO, so their sigmas are "
+            "unknown.",
+            remedy=f"Give {count} numbers with --sigmas.",
+        )
+    if sigmas is not None and len(sigmas) != count:
+        raise InputError(f"--sigmas: {len(sigmas)} numbers, but {source} has {count} keypoints.")
+    try:
+        if known is not None:
+            return known if sigmas is None else replace(known, sigmas=tuple(sigmas))
+        return _custom(names, count, tuple(sigmas or ()), edges)
+    except ValueError as error:
+        raise InputError(f"--sigmas: {error}.") from error
+
+
+def _recognise(names: Sequence[str], count: int) -> Skeleton | None:
+    wanted = [_plain(name) for name in names]
+    for skeleton in SKELETONS.values():
+        if count == len(skeleton.keypoints) and (
+            not wanted or wanted == [_plain(name) for name in skeleton.keypoints]
+        ):
+            return skeleton
+    return None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _custom(
+    names: Sequence[str],
+    count: int,
+    sigmas: tuple[float, ...],
+    edges: Sequence[tuple[int, int]],
+) -> Skeleton:
+    keypoints = tuple(names) or tuple(f"keypoint_{i}" for i in range(count))
+    return Skeleton(
+        name=f"custom{count}",
+        keypoints=keypoints,
+        sigmas=sigmas,
+        flip_pairs=_flip_pairs(keypoints),
+        edges=tuple(edges),
+    )
+
+
+def _flip_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Keypoints that differ in nothing but left and right."""
+    place = {name.lower(): index for index, name in enumerate(names)}
+    mirrored = [(i, place.get(name.replace("left", "right"))) for name, i in place.items()]
+    return tuple((i, j) for i, j in mirrored if j is not None and i != j)

@@ -1,0 +1,224 @@
+"""Accuracy of predictions: what both the ``evaluate`` command and a run compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from posebench import __version__
+from posebench.errors import InputError
+from posebench.metrics.accumulate import BOX_FIGURES, KEYPOINT_FIGURES, Figure, figures
+from posebench.metrics.coco import match_boxes, match_keypoints
+from posebench.metrics.keypoints import KeypointFigure, keypoint_ap, keypoint_oks
+from posebench.metrics.matches import Matches
+from posebench.types import Detections, Float64Array, GroundTruth
+
+if TYPE_CHECKING:
+    from posebench.config import Evaluation
+    from posebench.record import Estimate, TaskAccuracy
+
+EVALUATOR = f"posebench {__version__}"
+
+
+@dataclass(frozen=True, eq=False)
+class Accuracy:
+    """Figures of all tasks.
+
+    Attributes:
+        detections: Number of detections that were given; scored are the best of each picture.
+        matches: Of the keypoints.
+        keypoints: The ten figures.
+        per_keypoint: By keypoint name.
+        boxes: The twelve box figures, or None without boxes.
+    """
+
+    detections: int
+    matches: Matches
+    keypoints: Mapping[str, Figure]
+    per_keypoint: Mapping[str, KeypointFigure] = field(default_factory=dict)
+    boxes: Mapping[str, Figure] | None = None
+
+
+def score(
+    ground_truth: GroundTruth,
+    detections: Detections,
+    *,
+    max_dets: int = 20,
+    per_keypoint_ap: bool = False,
+    detection_areas: Float64Array | None = None,
+    compat: bool = False,
+) -> Accuracy:
+    """Score detections.
+
+    Args:
+        ground_truth: Annotated people.
+        detections: Predicted people; boxes are scored if there are any.
+        max_dets: Detections an image and class that are scored for keypoints.
+        per_keypoint_ap: Also the AP of each keypoint by itself.
+        detection_areas: (D,) px²; by default the extent of the keypoints.
+        compat: Count the match with an annotation of id 0 as none, as pycocotools does.
+
+    Raises:
+        InputError: The detections have another number of keypoints, or numbers that are not
+            finite.
+    """
+    _check(ground_truth, detections)
+    uncounted = ground_truth.annotation_ids == 0 if compat else None
+    matches = match_keypoints(
+        ground_truth,
+        detections,
+        max_dets=max_dets,
+        detection_areas=detection_areas,
+        uncounted=uncounted,
+    )
+    per_keypoint = keypoint_oks(matches)
+    if per_keypoint_ap:
+        found = keypoint_ap(
+            ground_truth, detections, max_dets=max_dets, detection_areas=detection_areas
+        )
+        per_keypoint = {k: replace(v, ap=found[k]) for k, v in per_keypoint.items()}
+    boxes = None
+    if detections.boxes is not None:
+        boxes = figures(match_boxes(ground_truth, detections, uncounted=uncounted), BOX_FIGURES)
+    return Accuracy(
+        detections=len(detections.scores),
+        matches=matches,
+        keypoints=figures(matches, KEYPOINT_FIGURES),
+        per_keypoint=per_keypoint,
+        boxes=boxes,
+    )
+
+
+def _check(ground_truth: GroundTruth, detections: Detections) -> None:
+    points = len(ground_truth.skeleton.keypoints)
+    if detections.keypoints.shape[1:] != (points, 2):
+        raise InputError(
+            f"predictions have {detections.keypoints.shape[1]} keypoints, the annotations {points}."
+        )
+    for name in ("keypoints", "scores", "boxes"):
+        values = getattr(detections, name)
+        if values is not None and not np.isfinite(values).all():
+            raise InputError(f"predictions: {name} has a NaN or infinite value.")
+
+
+def evaluate(
+    ground_truth: GroundTruth, detections: Detections, evaluation: Evaluation
+) -> tuple[Matches, dict[str, TaskAccuracy]]:
+    """Score detections by a protocol, as values of a Record.
+
+    Args:
+        ground_truth: Annotated people.
+        detections: Predicted people.
+        evaluation: The protocol's section; its sigmas replace those of the dataset.
+
+    Returns:
+        The matches of the keypoints, and the accuracy by task: ``keypoints`` and, when the
+        detections have boxes, ``bbox``.
+
+    Raises:
+        InputError: Wrong number of sigmas or keypoints, or numbers that are not finite.
+    """
+    accuracy = score(
+        with_sigmas(ground_truth, evaluation.sigmas),
+        detections,
+        max_dets=evaluation.max_dets,
+        per_keypoint_ap=evaluation.per_keypoint_ap,
+    )
+    return accuracy.matches, to_record(accuracy)
+
+
+def with_sigmas(ground_truth: GroundTruth, sigmas: Sequence[float] | None) -> GroundTruth:
+    """The same annotations with other sigmas; None keeps those of the dataset.
+
+    Raises:
+        InputError: Not one finite positive number a keypoint.
+    """
+    if sigmas is None:
+        return ground_truth
+    try:
+        skeleton = replace(ground_truth.skeleton, sigmas=tuple(sigmas))
+    except ValueError as error:
+        raise InputError(f"sigmas: {error}.") from error
+    return replace(ground_truth, skeleton=skeleton)
+
+
+def to_record(accuracy: Accuracy) -> dict[str, TaskAccuracy]:
+    """The accuracy by task, as a Record keeps it."""
+    from posebench.record import KeypointScore, TaskAccuracy
+
+    per_keypoint = {
+        name: KeypointScore(
+            oks=_estimate(value.oks),
+            count=value.count,
+            ap=None if value.ap is None else _estimate(value.ap),
+        )
+        for name, value in accuracy.per_keypoint.items()
+    }
+    tasks = {
+        "keypoints": TaskAccuracy(
+            figures={name: _estimate(value) for name, value in accuracy.keypoints.items()},
+            per_keypoint=per_keypoint,
+            evaluator=EVALUATOR,
+        )
+    }
+    if accuracy.boxes is not None:
+        found = {name: _estimate(value) for name, value in accuracy.boxes.items()}
+        tasks["bbox"] = TaskAccuracy(figures=found, evaluator=EVALUATOR)
+    return tasks
+
+
+def _estimate(figure: Figure) -> Estimate:
+    from posebench.record import Estimate
+
+    return Estimate(value=figure.value, reason=figure.reason)
+
+
+def document(
+    accuracy: Accuracy, ground_truth: GroundTruth, *, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The JSON document of ``evaluate --format json``: plain numbers, null with a reason."""
+    figures_of = {"coco": accuracy.keypoints, "bbox": accuracy.boxes or {}}
+    per_keypoint: dict[str, dict[str, Any]] = {}
+    for name, value in accuracy.per_keypoint.items():
+        per_keypoint[name] = {"oks": value.oks.value, "count": value.count}
+        if value.ap is not None:
+            per_keypoint[name]["ap"] = value.ap.value
+    content: dict[str, Any] = {
+        "coco": {name: figure.value for name, figure in accuracy.keypoints.items()},
+        "per_keypoint": per_keypoint,
+    }
+    if accuracy.boxes is not None:
+        content["bbox"] = {name: figure.value for name, figure in accuracy.boxes.items()}
+    reasons = {
+        f"{task}/{name}": figure.reason
+        for task, found in figures_of.items()
+        for name, figure in found.items()
+        if figure.reason
+    }
+    return content | {
+        "reasons": reasons | _keypoint_reasons(accuracy),
+        "notes": list(notes),
+        "images": len(ground_truth.image_ids),
+        "people": count_people(ground_truth),
+        "detections": accuracy.detections,
+        "evaluator": EVALUATOR,
+    }
+
+
+def _keypoint_reasons(accuracy: Accuracy) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for name, value in accuracy.per_keypoint.items():
+        if value.oks.reason:
+            reasons[f"per_keypoint/{name}/oks"] = value.oks.reason
+        if value.ap is not None and value.ap.reason:
+            reasons[f"per_keypoint/{name}/ap"] = value.ap.reason
+    return reasons
+
+
+def count_people(ground_truth: GroundTruth) -> int:
+    """Annotations that count for keypoints: no crowd, at least one labelled keypoint."""
+    counted = ~ground_truth.is_crowd & (ground_truth.num_keypoints > 0)
+    return int(np.count_nonzero(counted))

@@ -1,0 +1,1 @@
+"""Timing of one model on real pictures: measuring and summarising, apart."""

@@ -1,0 +1,1 @@
+"""From ranked people and annotations to figures. Pure: arrays in, values out."""

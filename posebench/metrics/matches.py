@@ -1,0 +1,112 @@
+"""What matching found out, enough to compute every figure again without matching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from posebench.cache import atomic_path
+from posebench.errors import InputError
+from posebench.types import BoolArray, Float64Array, IntArray, Tensor
+
+FORMAT_VERSION = 1
+
+Bits = npt.NDArray[np.uint64]
+"""One bit an area range and threshold; see ``Matches.bit``."""
+
+Strings = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Which detection met which annotation, at every threshold and in every area range.
+
+    D detections are those that are scored, at most ``max_dets[-1]`` an image and class, ordered by
+    class, image id and falling score: a stable sort by falling score gives the ranking of the
+    figures. G annotations are in the ground truth's order. M pairs are those matched at the lowest
+    threshold in the first area range, ignored annotations left out.
+
+    Attributes:
+        thresholds: (T,) similarities a match must reach, ascending.
+        area_names: (A,) names of the area ranges, the first is ``all``.
+        area_ranges: (A, 2) inclusive bounds, px².
+        max_dets: (N,) numbers of detections an image, ascending.
+        class_names: (C,) names of the classes.
+        keypoint_names: (K,) names of the keypoints; none when boxes were matched.
+        image_ids: (I,) as in the ground truth.
+        detections: (D,) row of each in ``Detections``.
+        image_index: (D,) position of its image in ``image_ids``.
+        class_ids: (D,) zero-based class.
+        ranks: (D,) zero-based rank in its image and class.
+        scores: (D,) what it is ranked by.
+        similarity: (D,) OKS or IoU with the annotation it matched at the lowest threshold in the
+            first area range; 0 where it matched none.
+        matched_people: (T, D) row of the matched annotation in the first area range, or -1.
+        matched: (D,) bit set where it matched an annotation.
+        ignored: (D,) bit set where it counts neither as right nor as wrong.
+        people_image_index: (G,) position of each annotation's image.
+        people_class_ids: (G,) zero-based class.
+        people_ignored: (G, A) whether an annotation does not count in an area range.
+        pairs: (M,) positions in the D detections.
+        keypoint_similarity: (M, K) similarity of each keypoint, 0 where it is not labelled.
+        keypoint_labelled: (M, K) whether the annotation labels it.
+    """
+
+    thresholds: Float64Array
+    area_names: Strings
+    area_ranges: Float64Array
+    max_dets: IntArray
+    class_names: Strings
+    keypoint_names: Strings
+    image_ids: IntArray
+    detections: IntArray
+    image_index: IntArray
+    class_ids: IntArray
+    ranks: IntArray
+    scores: Float64Array
+    similarity: Float64Array
+    matched_people: IntArray
+    matched: Bits
+    ignored: Bits
+    people_image_index: IntArray
+    people_class_ids: IntArray
+    people_ignored: BoolArray
+    pairs: IntArray
+    keypoint_similarity: Float64Array
+    keypoint_labelled: BoolArray
+
+    def bit(self, area: int, threshold: int) -> np.uint64:
+        """The mask of an area range and a threshold, by their positions."""
+        return np.uint64(1 << (area * len(self.thresholds) + threshold))
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` without pickles, whole or not at all."""
+        arrays: dict[str, Any] = dict(vars(self))
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, format_version=np.int64(FORMAT_VERSION), **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Matches:
+        """Read what ``save`` wrote.
+
+        Raises:
+            InputError: Not such a file, damaged, or written by another format version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays: dict[str, Tensor] = {name: archive[name] for name in archive.files}
+        except (OSError, ValueError, BadZipFile, EOFError) as error:
+            raise InputError(f"{path}: not a readable matches file ({error}).") from error
+        version = int(arrays.pop("format_version", np.int64(0)))
+        missing = {field.name for field in fields(cls)} ^ set(arrays)
+        if version != FORMAT_VERSION or missing:
+            raise InputError(
+                f"{path}: matches format {version}, this posebench reads {FORMAT_VERSION}.",
+                remedy="Evaluate the predictions again.",
+            )
+        return cls(**arrays)

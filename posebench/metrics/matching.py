@@ -1,0 +1,180 @@
+"""Greedy matching of detections to annotations, at all thresholds and areas at once.
+
+In each image and class the best-scored detection chooses first. At every threshold it takes the
+most similar annotation that is still free, the later one of equals, and prefers any annotation
+that counts to any that is ignored; a crowd is never used up. Each (area range, threshold) is one
+bit of a 64-bit word, and the k-th best detections of all images choose in the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from posebench.metrics.matches import Bits
+from posebench.types import BoolArray, Float64Array, IntArray
+
+Similarity: TypeAlias = Callable[[IntArray, IntArray], Float64Array]
+"""Rows of detections and of people to their similarity, a pair an element."""
+
+_PAIRS_AT_ONCE = 1 << 15
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Detections in scoring order and the people each of them meets.
+
+    Attributes:
+        rows: (D,) rows of the detections, by group, then falling score, then file order.
+        ranks: (D,) zero-based rank in the group.
+        people: (G,) rows of the people, by group, then file order.
+        first: (D,) position in ``people`` of the first one in the detection's group.
+        count: (D,) number of people in the detection's group.
+    """
+
+    rows: IntArray
+    ranks: IntArray
+    people: IntArray
+    first: IntArray
+    count: IntArray
+
+
+def rank(groups: IntArray, scores: Float64Array, people_groups: IntArray, limit: int) -> Ranking:
+    """Order detections in their groups (image and class) and drop those past ``limit``.
+
+    Args:
+        groups: (N,) group of each detection; groups are ranked in ascending order.
+        scores: (N,) finite scores.
+        people_groups: (G,) group of each annotation.
+        limit: Detections kept a group.
+    """
+    rows = np.argsort(-scores, kind="stable")
+    rows = rows[np.argsort(_narrow(groups)[rows], kind="stable")]
+    ordered = groups[rows]
+    ranks = np.arange(len(rows)) - np.searchsorted(ordered, ordered, side="left")
+    kept = ranks < limit
+    rows, ranks, ordered = rows[kept], ranks[kept], ordered[kept]
+    people = np.argsort(_narrow(people_groups), kind="stable")
+    sorted_groups = people_groups[people]
+    first = np.searchsorted(sorted_groups, ordered, side="left")
+    last = np.searchsorted(sorted_groups, ordered, side="right")
+    return Ranking(rows, ranks, people, first, last - first)
+
+
+def _narrow(groups: IntArray) -> npt.NDArray[np.integer[Any]]:
+    """The same numbers in 16 bits if they fit, which numpy sorts ten times faster."""
+    fits = groups.max(initial=0) < 1 << 16
+    return groups.astype(np.uint16) if fits else groups
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pairs similar enough to match, best first for each detection. P pairs.
+
+    Attributes:
+        detections: (P,) position in the ranking.
+        people: (P,) row of the annotation.
+        similarity: (P,) at least the lowest threshold.
+    """
+
+    detections: IntArray
+    people: IntArray
+    similarity: Float64Array
+
+
+def candidates(ranking: Ranking, similarity: Similarity, lowest: float) -> Candidates:
+    """Every pair of one group whose similarity reaches ``lowest``."""
+    found: list[tuple[IntArray, IntArray, Float64Array]] = []
+    for positions, places in _pairs(ranking):
+        people = ranking.people[places]
+        value = similarity(ranking.rows[positions], people)
+        enough = np.flatnonzero(~(value < lowest))
+        found.append((positions[enough], people[enough], value[enough]))
+    empty = np.zeros(0, np.int64)
+    parts = list(zip(*found, strict=True)) or [(empty,), (empty,), (np.zeros(0),)]
+    positions, people, value = (np.concatenate(part) for part in parts)
+    # Of equals the annotation later in the file is the better one.
+    order = np.lexsort((-people, -value, positions))
+    return Candidates(positions[order], people[order], value[order])
+
+
+def _pairs(ranking: Ranking) -> Iterator[tuple[IntArray, IntArray]]:
+    """All pairs of one group, some ten thousand at once: ranking position, place in people."""
+    ends = np.cumsum(ranking.count)
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(_PAIRS_AT_ONCE, total, _PAIRS_AT_ONCE), side="left")
+    edges = np.unique([0, *(cuts + 1), len(ends)])
+    for start, stop in pairwise(edges):
+        count = ranking.count[start:stop]
+        positions = np.repeat(np.arange(start, stop), count)
+        before = np.cumsum(count) - count
+        places = np.arange(len(positions)) + np.repeat(ranking.first[start:stop] - before, count)
+        yield positions, places
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Result of the greedy choice.
+
+    Attributes:
+        taken: (P,) bits in which a candidate pair was matched.
+        candidates: The P pairs.
+    """
+
+    taken: Bits
+    candidates: Candidates
+
+
+def assign(
+    ranks: IntArray,
+    pairs: Candidates,
+    allowed: Bits,
+    ignored: Bits,
+    is_crowd: BoolArray,
+) -> Assignment:
+    """Let detections choose among their candidates, in the order of their ranks.
+
+    Args:
+        ranks: (D,) rank of each detection in its group.
+        pairs: P candidates, best first for each detection.
+        allowed: (P,) bits at whose threshold a pair is similar enough.
+        ignored: (G,) bits in which an annotation does not count.
+        is_crowd: (G,) annotations that any number of detections may match.
+    """
+    taken = np.zeros(len(allowed), np.uint64)
+    free = np.full(len(ignored), ~np.uint64(0))
+    undecided = np.full(len(ranks), ~np.uint64(0))
+    usable = allowed & ~ignored[pairs.people], allowed & ignored[pairs.people]
+    used_up = np.where(is_crowd, np.uint64(0), ~np.uint64(0))[pairs.people]
+    for choices in _rounds(ranks, pairs.detections):
+        for bits in usable:
+            for rows in choices:
+                detections, people = pairs.detections[rows], pairs.people[rows]
+                won = bits[rows] & free[people] & undecided[detections]
+                undecided[detections] &= ~won
+                free[people] &= ~(won & used_up[rows])
+                taken[rows] |= won
+    return Assignment(taken, pairs)
+
+
+def _rounds(ranks: IntArray, detections: IntArray) -> Iterator[list[IntArray]]:
+    """Candidates by the rank of their detection, in each by their place in its list.
+
+    The candidates of one element belong to different groups and so cannot compete.
+    """
+    if not len(detections):
+        return
+    place = np.arange(len(detections)) - np.searchsorted(detections, detections, side="left")
+    rank_of = ranks[detections]
+    order = np.lexsort((place, rank_of))
+    new_rank = np.diff(rank_of[order], prepend=-1) != 0
+    new_place = new_rank | (np.diff(place[order], prepend=-1) != 0)
+    steps = np.split(order, np.flatnonzero(new_place)[1:])
+    starts = np.flatnonzero(new_rank[new_place])
+    for start, stop in zip(starts, [*starts[1:], len(steps)], strict=True):
+        yield steps[start:stop]

@@ -1,0 +1,1 @@
+"""Pre- and postprocessing that adapters share. NumPy and OpenCV only, no framework."""

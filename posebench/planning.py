@@ -1,0 +1,102 @@
+"""From options and a ``run.toml`` to what will be done, before anything is done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from posebench.config import RunConfig, describe_validation, resolve_protocol
+from posebench.datasets.loading import open_dataset
+from posebench.errors import InputError
+from posebench.protocols import Dataset
+from posebench.registry import ModelRequest, select
+from posebench.weights import natural_runtime, weights_path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do."""
+
+    config: RunConfig
+    models: Sequence[ModelRequest]
+    dataset: Dataset
+
+    def describe(self) -> str:
+        """The plan in a few lines, one a model."""
+        config = self.config
+        lines = [
+            f"dataset  {self.dataset.name}: {len(self.dataset.image_ids)} pictures, "
+            f"{self.dataset.skeleton.name}",
+            f"device   {config.device}, {config.precision}, {config.threads} thread(s)",
+            f"out      {config.out}",
+        ]
+        for request in self.models:
+            runtime = config.runtime or natural_runtime(request.weights)
+            lines.append(f"model    {request.label} on {runtime}: {_weights_line(request)}")
+        return "\n".join(lines)
+
+
+def _weights_line(request: ModelRequest) -> str:
+    if request.weights is not None:
+        return f"weights {request.weights}"
+    if not request.card.weights:
+        return "no published weights, will be skipped"
+    weights = request.card.weights[0]
+    path = weights_path(request.card, weights)
+    return f"weights {path}" if path.exists() else f"weights to be fetched from {weights.url}"
+
+
+def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool) -> Plan:
+    """Resolve everything that can be resolved without loading a model.
+
+    Args:
+        config_file: TOML with the fields of RunConfig, or None.
+        options: The same fields, nested; None means "not given". They win over the file.
+        download: Whether a known dataset may be fetched.
+
+    Raises:
+        InputError: A field, a model, a dataset or an annotation is wrong.
+    """
+    document = _merge(_read_toml(config_file) if config_file else {}, options)
+    document.setdefault("dataset", {})
+    try:
+        config = RunConfig.model_validate(document)
+    except ValidationError as error:
+        raise InputError(f"run configuration: {describe_validation(error)}.") from error
+    protocol = resolve_protocol(config.protocol)
+    models = select(config.models)
+    dataset = open_dataset(config.dataset, sigmas=protocol.evaluation.sigmas, download=download)
+    return Plan(config, models, dataset)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML ({error}).") from error
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` on top of ``base``; mappings are merged, None leaves what is there."""
+    merged = dict(base)
+    for key, value in over.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(key, {})
+            mixed = _merge(inner if isinstance(inner, Mapping) else {}, value)
+            if mixed:
+                merged[key] = mixed
+        elif value is not None:
+            merged[key] = value
+    return merged

@@ -1,0 +1,1 @@
+"""Tables, pictures and pages from Records. Pure but for the files that `files` writes."""

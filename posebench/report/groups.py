@@ -1,0 +1,132 @@
+"""Which Records may stand in one table, and what tells one table from the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from posebench.config import identity
+from posebench.record import Record
+
+NO_DATASET = "no-dataset"
+"""Name of the report on runs that all failed before their dataset was opened."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records of one dataset, runtime, precision, machine and way of scoring.
+
+    Attributes:
+        setting: What the records have in common, flat: ``runtime.version`` → ``1.20.1``.
+        records: Best AP first, then by label; those without figures last.
+    """
+
+    setting: Mapping[str, Any]
+    records: tuple[Record, ...]
+
+    @property
+    def key(self) -> str:
+        """First eight hex digits of the setting's digest, for file names."""
+        return identity(self.setting)[:8]
+
+    @property
+    def slug(self) -> str:
+        """Stable file name stem, e.g. ``onnxruntime-fp32-cpu-1a2b3c4d``."""
+        parts = (self.setting[f"runtime.{part}"] for part in ("name", "precision", "device"))
+        return slugify("-".join([*parts, self.key]))
+
+    @property
+    def measured(self) -> tuple[Record, ...]:
+        """The records that have figures."""
+        return tuple(record for record in self.records if record.status == "ok")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that one page tells of one dataset.
+
+    Attributes:
+        name: The dataset's name.
+        groups: Tables, in a stable order.
+        without_figures: Failed and skipped runs, those that never reached a dataset included.
+    """
+
+    name: str
+    groups: tuple[Group, ...]
+    without_figures: tuple[Record, ...]
+
+
+def reports(records: Iterable[Record]) -> list[Report]:
+    """One report a dataset name, sorted by name.
+
+    A run that failed before its dataset was opened is listed in every report.
+    """
+    by_name: dict[str | None, list[Record]] = {}
+    for record in records:
+        by_name.setdefault(record.dataset.name if record.dataset else None, []).append(record)
+    homeless = by_name.pop(None, [])
+    if homeless and not by_name:
+        return [_report(NO_DATASET, homeless)]
+    return [_report(name, [*found, *homeless]) for name, found in sorted(by_name.items(), key=str)]
+
+
+def _report(name: str | None, records: Sequence[Record]) -> Report:
+    failed = [record for record in records if record.status != "ok"]
+    return Report(str(name), group(records), tuple(sorted(failed, key=lambda r: r.model.label)))
+
+
+def group(records: Iterable[Record]) -> tuple[Group, ...]:
+    """Records with a known dataset, protocol and runtime, split by setting."""
+    found: dict[str, tuple[dict[str, Any], list[Record]]] = {}
+    for record in records:
+        setting = _setting(record)
+        if setting is not None:
+            found.setdefault(identity(setting), (setting, []))[1].append(record)
+    groups = [Group(setting, tuple(sorted(rows, key=_rank))) for setting, rows in found.values()]
+    return tuple(sorted(groups, key=lambda g: g.slug))
+
+
+def differences(groups: Sequence[Group]) -> list[str]:
+    """Names of the setting's fields in which the groups differ."""
+    fields = sorted({field for g in groups for field in g.setting})
+    return [f for f in fields if len({repr(g.setting.get(f)) for g in groups}) > 1]
+
+
+def labels(records: Sequence[Record]) -> list[str]:
+    """A label for each record; the time is added where two records have the same one."""
+    names = [record.model.label for record in records]
+    return [
+        name if names.count(name) == 1 else f"{name} ({record.created_at:%Y-%m-%d %H:%M})"
+        for name, record in zip(names, records, strict=True)
+    ]
+
+
+def slugify(text: str) -> str:
+    """Letters, digits, dots and dashes only, for a file name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.") or "unnamed"
+
+
+def _setting(record: Record) -> dict[str, Any] | None:
+    if record.dataset is None or record.protocol is None or record.runtime is None:
+        return None
+    scoring = record.protocol.model_dump(mode="json", exclude={"preprocess", "postprocess"})
+    nested = {
+        "dataset": {"identity": record.dataset.identity},
+        "runtime": record.runtime.model_dump(),
+        "machine": {"fingerprint": record.environment.fingerprint},
+        "boxes": {"source": scoring.pop("boxes")},
+        **scoring,
+    }
+    return {f"{part}.{key}": v for part, fields in nested.items() for key, v in fields.items()}
+
+
+def _rank(record: Record) -> tuple[bool, float, str, str]:
+    ap = record.figure("keypoints", "AP")
+    return (
+        record.status != "ok",
+        -(ap if ap is not None else -1.0),
+        record.model.label,
+        record.created_at.isoformat(),
+    )

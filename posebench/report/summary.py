@@ -1,0 +1,78 @@
+"""Words for a Record's runtime, machine and protocol, the same on every page and picture."""
+
+from __future__ import annotations
+
+from posebench.config import EvalProtocol
+from posebench.record import Environment, Record, Runtime
+
+
+def runtime_text(runtime: Runtime) -> str:
+    """E.g. ``onnxruntime 1.20.1, CPUExecutionProvider, fp32, cpu, 1 thread``."""
+    parts = [f"{runtime.name} {runtime.version}", runtime.provider, runtime.precision]
+    return ", ".join([*parts, runtime.device, counted(runtime.threads, "thread")])
+
+
+def machine_text(environment: Environment) -> str:
+    """Processor, memory, GPU and system of the machine that measured."""
+    gpu = environment.gpu or "no GPU"
+    driver = f" (driver {environment.gpu_driver})" if environment.gpu_driver else ""
+    memory = f"{environment.memory_mb / 1024:.0f} GiB"
+    processor = f"{environment.cpu}, {counted(environment.cpu_cores, 'core')}, {memory}"
+    return f"{processor}, {gpu}{driver}, {environment.os}, Python {environment.python}"
+
+
+def evaluation_text(protocol: EvalProtocol, skeleton: str) -> str:
+    """How predictions became figures."""
+    evaluation, augmentation = protocol.evaluation, protocol.augmentation
+    sigmas = f"of {skeleton}" if evaluation.sigmas is None else "given by the user"
+    scales = ", ".join(f"{scale:g}" for scale in augmentation.scales)
+    return (
+        f"{evaluation.max_dets} people scored a picture, ground-truth area: {evaluation.area}, "
+        f"detection area: {evaluation.detection_area}, ties: {evaluation.ties}, "
+        f"sigmas {sigmas}, flip test: {'yes' if augmentation.flip_test else 'no'}, "
+        f"test scales: {scales}, boxes given: {protocol.boxes}"
+    )
+
+
+def input_text(protocol: EvalProtocol) -> str:
+    """E.g. ``640x640 letterbox``: height, width in pixels and how a picture is fitted to it."""
+    preprocess = protocol.preprocess
+    return f"{preprocess.input_height}x{preprocess.input_width} {preprocess.resize}"
+
+
+def postprocess_text(protocol: EvalProtocol) -> str:
+    """E.g. ``score ≥ 0.001, box-iou NMS 0.7, at most 300 people``."""
+    post = protocol.postprocess
+    nms = {"none": "no NMS", "in-graph": "NMS in the network"}
+    suppression = nms.get(post.nms, f"{post.nms} NMS {post.nms_threshold:g}")
+    return f"score ≥ {post.score_threshold:g}, {suppression}, at most {post.max_detections} people"
+
+
+def status_text(record: Record) -> str:
+    """``ok``, or the status with what happened and what to do about it, on one line."""
+    failure = record.failure
+    if failure is None:
+        return record.status
+    told = f"{sentence(f'{record.status}: {failure.message}')} {failure.remedy}"
+    return " ".join(told.split())
+
+
+def unreadable_text(record: Record, *, shown: int = 5) -> str:
+    """Which pictures could not be read, or ``""``; at most ``shown`` of them by name."""
+    names = record.dataset.undecodable if record.dataset else ()
+    if not names:
+        return ""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    listed = ", ".join(names[:shown])
+    return f"{counted(len(names), 'picture')} unreadable, scored as empty: {listed}{more}"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop at its end."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def counted(number: int, noun: str) -> str:
+    """E.g. ``1 thread``, ``2 threads``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

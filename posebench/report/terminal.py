@@ -1,0 +1,109 @@
+"""The short table that `posebench run` prints: with rich, or as Markdown. Light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from posebench.record import Estimate, Record
+from posebench.report.groups import differences, group
+from posebench.report.summary import runtime_text, status_text, unreadable_text
+from posebench.report.table import COLUMNS, UNMATCHED, Row, latency, published_text, rows
+from posebench.report.text import EMPTY, escape, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SHOWN = ("AP", "AP50", "AP75", "AR", "box_AP", "network_p50_ms")
+_COLUMNS = {column.key: column for column in COLUMNS}
+_TITLES = (
+    "model",
+    *(_COLUMNS[key].title for key in _SHOWN),
+    "end-to-end p50 / p95 (ms)",
+    "published AP",
+    "params (M)",
+    "status",
+)
+
+
+def rich_table(records: Sequence[Record]) -> Table:
+    """The table for a terminal; its caption names the runtime and why a cell is empty."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    caption = Text("\n".join(_notes(records)), style="default")
+    # Fits 80 columns: only long names, "p50 / p95" and "AP (generation)" are wrapped.
+    result = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption, caption_justify="left"
+    )
+    result.add_column("model", overflow="fold")
+    for title in _TITLES[1:]:
+        short = title.replace("network", "net").replace("end-to-end", "e2e")
+        wrapped = title in ("end-to-end p50 / p95 (ms)", "published AP")
+        result.add_column(short.replace(" ", "\n", 1), justify="right", no_wrap=not wrapped)
+    for row in rows(records):
+        result.add_row(*(Text(cell) for cell in _line(row)))
+    return result
+
+
+def markdown_table(records: Sequence[Record]) -> str:
+    """The same table as Markdown, with the same notes below it."""
+    lines = [[escape(cell) for cell in _line(row)] for row in rows(records)]
+    notes = [f"- {escape(note)}" for note in _notes(records)]
+    return "\n".join([table(_TITLES, lines), "", *notes, ""])
+
+
+def _line(row: Row) -> list[str]:
+    published = ", ".join(published_text(claim) for claim in row.published)
+    return [
+        row.label,
+        *(_text(key, row.figures[key]) for key in _SHOWN),
+        _end_to_end(row.record),
+        published or EMPTY,
+        _text("params_m", row.figures["params_m"]),
+        row.record.status,
+    ]
+
+
+def _text(key: str, figure: Estimate) -> str:
+    return EMPTY if figure.value is None else _COLUMNS[key].text(figure.value)
+
+
+def _end_to_end(record: Record) -> str:
+    p50, p95 = (latency(record, "end-to-end", p).value for p in ("p50_ms", "p95_ms"))
+    if p50 is None:
+        return EMPTY
+    return f"{p50:.2f} / {EMPTY if p95 is None else f'{p95:.2f}'}"
+
+
+def _notes(records: Sequence[Record]) -> list[str]:
+    """In what the models ran, then every row that failed or has an empty cell."""
+    groups = group(records)
+    mixed = len(groups) > 1
+    notes = ["AP and AR on a scale of 100. Published figures follow their own protocol."]
+    if mixed:
+        notes.append(f"Rows are not comparable: they differ in {', '.join(differences(groups))}.")
+    else:
+        notes += sorted({runtime_text(r.runtime) for r in records if r.runtime is not None})
+    for row in rows(records):
+        reasons = _reasons(row)
+        if mixed and row.record.runtime is not None:
+            reasons.insert(0, runtime_text(row.record.runtime))
+        if reasons:
+            notes.append(f"{row.label}: {'; '.join(reasons)}")
+    return notes
+
+
+def _reasons(row: Row) -> list[str]:
+    if row.record.status != "ok":
+        return [status_text(row.record)]
+    shown = [row.figures[key] for key in (*_SHOWN, "params_m")]
+    shown += [latency(row.record, "end-to-end", p) for p in ("p50_ms", "p95_ms")]
+    reasons = [figure.reason for figure in shown if figure.value is None and figure.reason]
+    if not row.published:
+        reasons.append("no published AP is known")
+    if row.unmatched:
+        reasons.append(UNMATCHED)
+    unreadable = unreadable_text(row.record)
+    return list(dict.fromkeys([*reasons, *([unreadable] if unreadable else [])]))

@@ -1,0 +1,133 @@
+"""OpenVINO on the CPU. Reads its own IR and ONNX files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from posebench.artifacts import onnx_file
+from posebench.artifacts.exported import format_of, openvino_file, read_metadata
+from posebench.errors import InputError, MissingExtraError
+from posebench.types import Spans, Tensor, TensorSpec
+
+
+def open_session(path: Path, *, device: str, threads: int) -> OpenVinoSession:
+    """Load an ``.onnx`` or ``.xml`` file, or a folder with one ``.xml``.
+
+    Raises:
+        InputError: Not a model, unsafe external data, or another device than the CPU.
+        MissingExtraError: OpenVINO is not installed.
+    """
+    if device != "cpu":
+        raise InputError(f"device {device!r}: the OpenVINO runtime runs on cpu only.")
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError("OpenVINO is not installed.", extra="openvino") from error
+    kind = format_of(path)
+    if kind not in ("onnx", "openvino"):
+        raise InputError(f"{path}: OpenVINO opens .xml files, folders with one, and .onnx files.")
+    file = path if kind == "onnx" else openvino_file(path)
+    graph = onnx_file.read_model(path, extra="openvino")[0] if kind == "onnx" else None
+    core = openvino.Core()
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # Without it a CPU that can would compute an FP32 model in BF16.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    try:
+        model = core.read_model(file)
+        compiled = core.compile_model(model, "CPU", settings)
+    except RuntimeError as error:
+        raise InputError(f"{path}: OpenVINO cannot load it: {error}") from error
+    if graph is not None:
+        return OpenVinoSession(compiled, onnx_file.metadata(graph), onnx_file.precision(graph))
+    return OpenVinoSession(compiled, read_metadata(file), _precision(model))
+
+
+def _precision(model: Any) -> str:
+    quantised = any(op.get_type_name() == "FakeQuantize" for op in model.get_ops())
+    return "int8" if quantised else "fp32"
+
+
+class OpenVinoSession:
+    """One network compiled for the CPU.
+
+    Attributes:
+        precision: ``int8`` for a quantised graph; otherwise ``fp32``, in which it computes.
+    """
+
+    def __init__(self, compiled: Any, metadata: Mapping[str, str], precision: str) -> None:
+        self._compiled = compiled
+        self._request = compiled.create_infer_request()
+        self._metadata = dict(metadata)
+        self.precision = precision
+
+    @property
+    def inputs(self) -> Sequence[TensorSpec]:
+        """What the network takes."""
+        return [_spec(port) for port in self._open().inputs]
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]:
+        """What the network gives."""
+        return [_spec(port) for port in self._open().outputs]
+
+    @property
+    def provider(self) -> str:
+        """The devices that execute the network."""
+        return ",".join(self._open().get_property("EXECUTION_DEVICES"))
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Of the ONNX file, or of ``metadata.yaml`` beside the IR."""
+        return self._metadata
+
+    def bind(self, tensors: Mapping[str, Tensor]) -> OpenVinoBinding:
+        """Tie input tensors to the session."""
+        names = [spec.name for spec in self.outputs]
+        return OpenVinoBinding(self._request, dict(tensors), names)
+
+    def close(self) -> None:
+        """Free the network. The session cannot be used afterwards."""
+        self._compiled = None
+        self._request = None
+
+    def _open(self) -> Any:
+        if self._compiled is None:
+            raise RuntimeError("the session is closed")
+        return self._compiled
+
+
+class OpenVinoBinding:
+    """Inputs of one session. Every run fills new output arrays, so old ones stay valid."""
+
+    def __init__(self, request: Any, tensors: dict[str, Tensor], names: list[str]) -> None:
+        self._request = request
+        self._tensors = tensors
+        self._names = names
+        self._outputs: dict[str, Tensor] = {}
+
+    def run(self) -> Spans:
+        """Run the network once; the copy of the outputs is part of the compute time."""
+        start = time.perf_counter_ns()
+        values = self._request.infer(self._tensors, share_inputs=True, share_outputs=False)
+        elapsed = time.perf_counter_ns() - start
+        self._outputs = dict(zip(self._names, values.values(), strict=True))
+        return Spans(compute_ms=elapsed / 1e6)
+
+    @property
+    def outputs(self) -> Mapping[str, Tensor]:
+        """The outputs of the last run."""
+        return self._outputs
+
+
+def _spec(port: Any) -> TensorSpec:
+    sides = port.get_partial_shape()
+    shape = tuple(side.get_length() if side.is_static else None for side in sides)
+    names = port.get_names()
+    name = min(names) if names else port.get_node().get_friendly_name()
+    return TensorSpec(name, shape, port.get_element_type().to_dtype().name)

@@ -1,0 +1,162 @@
+"""Records on disk.
+
+A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``record.json``, ``predictions/``,
+``matches.npz`` and ``latency.npz``. A published one is
+``results/<dataset>/<model>/<accuracy id>-<latency id>/``, so that folders of several machines are
+merged by copying them into one another.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from posebench.cache import atomic_path, file_sha256
+from posebench.errors import InputError, SchemaError
+from posebench.record import Record, parse_record
+
+RECORD_NAME = "record.json"
+UNRESOLVED = "unresolved"
+"""Folder of a record that failed before its identity was known."""
+PUBLISHED_FILES = ("matches.npz",)
+_ID_LENGTH = 12
+
+
+def slug(name: str) -> str:
+    """A folder name made of ``[a-z0-9._-]``, at most 80 characters."""
+    cleaned = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")
+    return cleaned[:80] or "unnamed"
+
+
+def run_folder(out: Path, dataset: str, label: str, accuracy_id: str | None) -> Path:
+    """Where a run of that model on that dataset keeps its files."""
+    key = accuracy_id[:_ID_LENGTH] if accuracy_id else UNRESOLVED
+    return out / slug(dataset) / slug(label) / key
+
+
+def check_writable(out: Path) -> None:
+    """Fail before any work if results could not be kept.
+
+    Raises:
+        InputError: The folder cannot be made or written.
+    """
+    probe = out / ".writable"
+    try:
+        with atomic_path(probe) as temporary:
+            temporary.write_text("")
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"results folder {out} cannot be written: {error.strerror or error}.",
+            remedy="Choose another with --out.",
+        ) from error
+
+
+def write_record(folder: Path, record: Record) -> Path:
+    """Write ``record.json``, whole or not at all."""
+    path = folder / RECORD_NAME
+    document = record.model_dump(mode="json")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """Read a record of this schema or an older one.
+
+    Raises:
+        SchemaError: Not JSON, not a record, or of a newer schema.
+        InputError: It cannot be read.
+    """
+    try:
+        document: Any = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise SchemaError(f"{path}: not JSON ({error}).") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    return parse_record(document, source=str(path))
+
+
+def record_paths(folders: Sequence[Path]) -> list[Path]:
+    """Every record below some folders (or given as a file), sorted, each once."""
+    found: set[Path] = set()
+    for folder in folders:
+        if not folder.exists():
+            raise InputError(f"{folder}: no such file or folder.")
+        found.update([folder] if folder.is_file() else folder.rglob(RECORD_NAME))
+    return sorted(found)
+
+
+def load_records(folders: Sequence[Path]) -> list[Record]:
+    """The records below some folders, merged: of equal identities the newest counts.
+
+    A record that failed before it had an identity counts as long as no other record of the same
+    model and dataset is there.
+    """
+    return merge(read_record(path) for path in record_paths(folders))
+
+
+def merge(records: Iterable[Record]) -> list[Record]:
+    """Drop all but the newest of records with equal identities, in order of model and identity."""
+    newest: dict[tuple[str, ...], Record] = {}
+    for record in sorted(records, key=lambda r: r.created_at):
+        newest[_key(record)] = record
+    resolved = {key[:2] for key in newest if key[2] != UNRESOLVED}
+    kept = {k: r for k, r in newest.items() if k[2] != UNRESOLVED or k[:2] not in resolved}
+    return [kept[key] for key in sorted(kept)]
+
+
+def _key(record: Record) -> tuple[str, ...]:
+    dataset = record.dataset.name if record.dataset else ""
+    identity = record.accuracy_id or UNRESOLVED
+    return (dataset, record.model.label, identity, record.latency_id or "")
+
+
+def publish(path: Path, results: Path) -> Path:
+    """Copy a good record and what belongs beside it into a folder of results.
+
+    Returns:
+        The new record's path.
+
+    Raises:
+        InputError: The record is not ``ok``, or a file beside it is missing or was changed.
+    """
+    record = read_record(path)
+    if record.status != "ok" or record.dataset is None or record.accuracy_id is None:
+        raise InputError(f"{path}: status {record.status!r}, only 'ok' records are published.")
+    published = {n: s for n, s in record.files.items() if n in PUBLISHED_FILES}
+    for name, sha256 in published.items():
+        source = path.parent / name
+        if not source.exists() or file_sha256(source) != sha256:
+            raise InputError(f"{source}: missing or changed since the record was written.")
+    key = "-".join(i[:_ID_LENGTH] for i in (record.accuracy_id, record.latency_id) if i)
+    folder = results / slug(record.dataset.name) / slug(record.model.label) / key
+    for name in published:
+        with atomic_path(folder / name) as temporary:
+            shutil.copyfile(path.parent / name, temporary)
+    return write_record(folder, record.model_copy(update={"files": published}))
+
+
+def side_files(folder: Path) -> dict[str, str]:
+    """sha256 of the files beside a record, by relative name."""
+    paths = [p for p in folder.rglob("*") if p.is_file() and p.name != RECORD_NAME]
+    return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(paths)}
+
+
+def files_are_whole(folder: Path, record: Record) -> bool:
+    """Whether every file that a record names is there and unchanged."""
+    return all(
+        (folder / name).is_file() and file_sha256(folder / name) == sha256
+        for name, sha256 in record.files.items()
+    )
+
+
+def remove_unresolved(folder: Path) -> None:
+    """Drop the record of an earlier failure, once the same model has a good one."""
+    shutil.rmtree(folder.parent / UNRESOLVED, ignore_errors=True)

@@ -1,0 +1,198 @@
+"""The child process in which one model lives: load, predict(shard), time_round, close.
+
+Requests come as JSON lines on standard input, replies go as JSON lines to what was standard
+output; whatever a framework prints goes to standard error, which the parent keeps as a log. Bulk
+data never crosses the pipe: predictions are written to shard files.
+
+Run as ``python -m posebench.worker`` by :mod:`posebench.worker_client`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from posebench.errors import MissingExtraError, PosebenchError, WeightsError
+from posebench.types import ModelCard
+
+Reply = dict[str, Any]
+
+
+class Worker:
+    """Holds the loaded model between requests."""
+
+    def __init__(self, send: Callable[[Reply], None]) -> None:
+        self._send = send
+        self._model: Any = None
+
+    def load(self, request: Reply) -> Reply:
+        """Load a model and describe what was really loaded."""
+        from posebench import environment
+        from posebench.config import resolve_protocol
+        from posebench.registry import import_adapter, resolve_reference
+        from posebench.worker_runtime import RuntimeHandle
+
+        entry = resolve_reference(request["reference"])
+        adapter = import_adapter(entry.adapter)
+        runtime = RuntimeHandle(
+            name=request["runtime"],
+            precision=request["precision"],
+            device=request["device"],
+            threads=request["threads"],
+        )
+        weights = Path(request["weights"])
+        recommended = recommended_protocol(adapter, entry.card, weights)
+        protocol = resolve_protocol(*recommended, request["overrides"])
+        self._model = adapter.load(entry.card, weights, protocol, runtime.open_session)
+        return {
+            "protocol": protocol.model_dump(mode="json"),
+            "environment": environment.describe().model_dump(mode="json"),
+            "artifacts": [asdict(artifact) for artifact in self._model.artifacts()],
+            "cost": asdict(self._model.cost()),
+            "num_keypoints": self._model.num_keypoints,
+            "runtime": runtime.describe(entry.card.extra).model_dump(mode="json"),
+            "decode_version": adapter.DECODE_VERSION,
+        }
+
+    def predict(self, request: Reply) -> Reply:
+        """Predict one shard and write it."""
+        from posebench.overlap import predict_images
+        from posebench.predictions import collect, write_shard
+
+        predictions, undecodable = [], {}
+        paths = [Path(path) for path in request["paths"]]
+        for path, outcome in zip(paths, predict_images(self._model, paths), strict=True):
+            predictions.append(outcome.prediction)
+            if outcome.error is not None:
+                undecodable[path.name] = outcome.error
+            self._send({"progress": 1})
+        write_shard(Path(request["shard"]), collect(request["image_ids"], predictions))
+        return {"undecodable": undecodable, "peak_memory_mb": peak_memory_mb()}
+
+    def time_round(self, request: Reply) -> Reply:
+        """Time single pictures; raw samples in milliseconds by span."""
+        from posebench.datasets.images import ImageError, read_image
+        from posebench.latency.measure import time_round
+
+        images = []
+        for path in request["paths"]:
+            try:
+                images.append(read_image(Path(path)))
+            except ImageError:
+                continue  # listed by the accuracy pass
+        if not images:
+            return {"samples": {}}
+        samples = time_round(
+            self._model,
+            images,
+            warmup=request["warmup"],
+            samples=request["samples"],
+            clock=time.perf_counter_ns,
+        )
+        return {"samples": samples, "peak_memory_mb": peak_memory_mb()}
+
+    def close(self, request: Reply) -> Reply:
+        """Free the model."""
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+        return {}
+
+    def handle(self, request: Reply) -> Reply:
+        """Answer one request; an error becomes a reply."""
+        operations = {
+            "load": self.load,
+            "predict": self.predict,
+            "time_round": self.time_round,
+            "close": self.close,
+        }
+        try:
+            return {"ok": operations[request["op"]](request)}
+        except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a Record
+            return {"error": describe_error(error)}
+
+
+def recommended_protocol(
+    adapter: ModuleType, card: ModelCard, weights: Path
+) -> list[Mapping[str, Mapping[str, Any]]]:
+    """Protocol overrides of a model, the later ones winning.
+
+    The card's input size, the card's protocol and, if the adapter has a ``recommend(card,
+    weights)``, what it reads from the user's own file.
+    """
+    height, width = card.input_size
+    size = {"preprocess": {"input_height": height, "input_width": width}}
+    recommend = getattr(adapter, "recommend", None)
+    return [size, card.protocol, *([recommend(card, weights)] if recommend else [])]
+
+
+def describe_error(error: BaseException) -> Reply:
+    """An error as the fields of a ``record.Failure``."""
+    return {
+        "kind": _failure_kind(error),
+        "message": f"{type(error).__name__}: {BaseException.__str__(error)}"
+        if not isinstance(error, PosebenchError)
+        else BaseException.__str__(error),
+        "remedy": getattr(error, "remedy", ""),
+        "detail": "".join(traceback.format_exception(error))[-4000:],
+    }
+
+
+def _failure_kind(error: BaseException) -> str:
+    if isinstance(error, MissingExtraError):
+        return "missing-extra"
+    if isinstance(error, WeightsError):
+        return "no-weights"
+    if isinstance(error, PosebenchError):
+        return "bad-input"
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
+        return "out-of-memory"
+    return "error"
+
+
+def peak_memory_mb() -> float:
+    """Largest resident set of this process so far, in MB (10^6 bytes)."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def serve(requests: IO[str], replies: IO[str]) -> None:
+    """Answer requests until the parent closes its end."""
+
+    def send(reply: Reply) -> None:
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+    worker = Worker(send)
+    for line in requests:
+        send(worker.handle(json.loads(line)))
+
+
+def main() -> None:
+    """Entry point: keep standard output for replies, give prints to the log."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    import cv2
+
+    cv2.setNumThreads(1)
+    try:
+        serve(sys.stdin, replies)
+    except BrokenPipeError:
+        sys.exit(1)  # the parent is gone
+
+
+if __name__ == "__main__":
+    main()

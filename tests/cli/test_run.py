@@ -1,0 +1,113 @@
+"""The command as a user types it, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stickworld import StickWorld, make_stickworld
+
+from posebench.record import parse_record
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> StickWorld:
+    return make_stickworld(tmp_path / "world")
+
+
+def posebench(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "posebench", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_standard_output_is_an_array_of_records(world: StickWorld, tmp_path: Path) -> None:
+    done = posebench(
+        *("run", "--models", f"stick-figure={world.weights}", *world.options),
+        *("--no-latency", "--format", "json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (document,) = json.loads(done.stdout)
+    assert parse_record(document, source="stdout").figure("keypoints", "AP") == 1.0
+    assert "model    stick-figure=weights.txt" in done.stderr
+    assert "ok stick-figure=weights.txt: AP 1.0000" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "md"])
+def test_the_table_goes_to_standard_output(world: StickWorld, tmp_path: Path, form: str) -> None:
+    models = f"stick-figure={world.weights},stick-raise={world.weights}"
+    done = posebench(
+        *("run", "--models", models, *world.options, "--no-latency", "--format", form),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 3, "a model that was asked for by name failed"
+    assert "stick-figure" in done.stdout and "100.0" in done.stdout
+    assert "box of matches is empty" in " ".join(done.stdout.split())
+
+
+def test_a_dry_run_prints_the_plan_and_leaves_no_trace(world: StickWorld, tmp_path: Path) -> None:
+    done = posebench("run", "--models", "stick-*", *world.options, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "to be fetched from" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_glob_may_skip_a_model_without_failing_the_run(world: StickWorld, tmp_path: Path) -> None:
+    """Their published weights cannot be fetched: nobody listens on that port."""
+    done = posebench("run", "--models", "stick-f*", *world.options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "skipped stick-figure: cannot fetch http://127.0.0.1:9" in done.stderr
+    named = posebench("run", "--models", "stick-figure", *world.options, cwd=tmp_path)
+    assert named.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "stick-figur"], "Did you mean stick-figure"),
+        (["--models", "stick-figure", "--runtime", "tensorflow"], "runtime"),
+        (["--models", "stick-figure", "--device", "gpu"], "device"),
+        (["--models", "stick-figure", "--precision", "fp8"], "precision"),
+        (["--models", "stick-figure", "--config", "none.toml"], "none.toml: cannot be read"),
+        (["--models", "stick-figure", "--sigmas", "a,b"], "--sigmas"),
+        (["--models", "stick-figure", "--sigmas", "0.1,0.2"], "sigmas"),
+    ],
+)
+def test_bad_input_ends_with_2_and_says_why(
+    world: StickWorld, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = posebench("run", *arguments, *world.options, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_dataset_is_bad_input(tmp_path: Path) -> None:
+    done = posebench("run", "--models", "stick-figure", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--dataset" in done.stderr and "--annotations" in done.stderr
+
+
+def test_publish_and_report_take_up_what_run_left(world: StickWorld, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("pandas")
+    run = posebench(
+        "run", "--models", f"stick-figure={world.weights}", *world.options, cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stderr
+    published = posebench("publish", "runs", cwd=tmp_path)
+    assert published.returncode == 0, published.stderr
+    assert Path(tmp_path, published.stdout.strip()).is_file()
+    report = posebench("report", cwd=tmp_path)
+    assert report.returncode == 0, report.stderr
+    assert any(line.endswith(".md") for line in report.stdout.split())
+    assert posebench("report", "--check", cwd=tmp_path).returncode == 0

@@ -1,0 +1,42 @@
+"""What several test modules need."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+
+from posebench.types import Image
+
+
+def require(module: str) -> ModuleType:
+    """Import an optional framework; skip the test without it.
+
+    With ``POSEBENCH_REQUIRE_FRAMEWORKS=1`` a missing framework fails instead, so that an
+    environment which is meant to have it cannot pass by skipping.
+    """
+    if os.environ.get("POSEBENCH_REQUIRE_FRAMEWORKS") == "1":
+        return importlib.import_module(module)
+    pytest.importorskip(module)
+    return importlib.import_module(module)
+
+
+@cache
+def read_rgb(path: Path) -> Image:
+    """A picture as a model sees it; the array is shared, so do not write to it."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    assert image is not None, path
+    rgb = np.ascontiguousarray(image[..., ::-1]).astype(np.uint8)
+    rgb.flags.writeable = False
+    return rgb
+
+
+def pictures(coco_mini: Path, count: int) -> list[Image]:
+    """The first pictures of the real data set, by file name."""
+    return [read_rgb(path) for path in sorted((coco_mini / "images").iterdir())[:count]]

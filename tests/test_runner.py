@@ -1,0 +1,250 @@
+"""Whole runs, in real workers, on a dataset made for the plug-in's models."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stickworld import StickWorld, make_stickworld
+
+from posebench.config import RunConfig
+from posebench.planning import plan
+from posebench.record import Record
+from posebench.runner import run
+from posebench.store import files_are_whole, load_records, read_record
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.kept: list[bool] = []
+        self.stages: list[str] = []
+
+    def started(self, label: str, images: int) -> None:
+        self.stages = []
+
+    def stage(self, label: str, stage: str) -> None:
+        self.stages.append(stage)
+
+    def advanced(self, images: int) -> None:
+        self.images += images
+
+    def finished(self, record: Record, *, kept: bool) -> None:
+        self.kept.append(kept)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> StickWorld:
+    return make_stickworld(tmp_path / "world")
+
+
+def benchmark(
+    world: StickWorld, out: Path, *names: str, **options: Any
+) -> tuple[list[Record], Recorder]:
+    planned = plan(
+        None,
+        {
+            "models": [f"{name}={world.weights}" for name in names],
+            "dataset": {"annotations": world.annotations, "images": world.images},
+            "out": out,
+            "latency": {"warmup": 1, "samples": 3},
+            **options,
+        },
+        download=False,
+    )
+    observer = Recorder()
+    return run(planned.config, planned.models, planned.dataset, observer), observer
+
+
+def test_a_perfect_model_scores_one_in_every_task(world: StickWorld, tmp_path: Path) -> None:
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert record.status == "ok"
+    assert record.figure("keypoints", "AP") == 1.0
+    assert record.figure("bbox", "AP") == 1.0
+    assert record.accuracy["keypoints"].per_keypoint["left_wrist"].count == 4
+    assert record.runtime is not None and record.runtime.name == "native"
+    assert record.measured is not None and record.measured.params == 1
+    assert record.dataset is not None and record.dataset.people == 4
+    assert record.model.training_data == (), "the user's own weights were trained on who knows what"
+
+
+def test_the_record_is_on_disk_with_everything_it_names(world: StickWorld, tmp_path: Path) -> None:
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    (path,) = (tmp_path / "runs").rglob("record.json")
+    assert read_record(path) == record
+    assert {"matches.npz", "latency.npz", "predictions/shard-00000.npz"} <= set(record.files)
+    assert files_are_whole(path.parent, record)
+    with np.load(path.parent / "latency.npz") as samples:
+        assert samples["end-to-end_ms"].shape == (3,)
+
+
+def test_a_second_run_keeps_what_is_there(world: StickWorld, tmp_path: Path) -> None:
+    first, _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    second, observer = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert observer.kept == [True]
+    assert observer.stages == ["load"]
+    assert second == first
+
+
+def test_another_latency_protocol_measures_latency_only(world: StickWorld, tmp_path: Path) -> None:
+    benchmark(world, tmp_path / "runs", "stick-figure")
+    latency = {"warmup": 1, "samples": 5}
+    (record,), observer = benchmark(world, tmp_path / "runs", "stick-figure", latency=latency)
+    assert observer.stages == ["load", "latency"]
+    assert record.latency[0].summary.n == 5
+    assert record.figure("keypoints", "AP") == 1.0
+
+
+def test_other_weights_are_another_run(world: StickWorld, tmp_path: Path) -> None:
+    benchmark(world, tmp_path / "runs", "stick-figure")
+    world.weights.write_text("0.5")
+    (record,), observer = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert "predict" in observer.stages
+    assert (record.figure("keypoints", "AP") or 0) < 1
+    assert len(load_records([tmp_path / "runs"])) == 2
+
+
+def test_a_damaged_shard_is_predicted_again(world: StickWorld, tmp_path: Path) -> None:
+    benchmark(world, tmp_path / "runs", "stick-figure")
+    (shard,) = (tmp_path / "runs").rglob("shard-00000.npz")
+    shard.write_bytes(b"damaged")
+    (record,), observer = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert "predict" in observer.stages
+    assert record.figure("keypoints", "AP") == 1.0
+
+
+def test_what_goes_wrong_with_one_model_leaves_the_others_alone(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    names = ["stick-crash", "stick-hang", "stick-extra", "stick-hungry", "stick-figure"]
+    limits = {"silence_s": 3.0}
+    records, _ = benchmark(world, tmp_path / "runs", *names, limits=limits)
+    outcome = [(r.status, r.failure.kind if r.failure else None) for r in records]
+    assert outcome == [
+        ("error", "crash"),
+        ("error", "timeout"),
+        ("skipped", "missing-extra"),
+        ("error", "out-of-memory"),
+        ("ok", None),
+    ]
+    assert len(load_records([tmp_path / "runs"])) == 5
+
+
+def test_a_run_that_later_succeeds_leaves_no_trace_of_the_failure(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    world.weights.write_text("not a number")
+    (failed,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert failed.status == "error"
+    world.weights.write_text("0.8")
+    benchmark(world, tmp_path / "runs", "stick-figure")
+    assert [r.status for r in load_records([tmp_path / "runs"])] == ["ok"]
+
+
+def test_an_unreadable_picture_is_listed_and_scored_as_empty(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    (world.images / "002.png").write_bytes(b"not a picture")
+    limits = {"undecodable_share": 0.5}
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", limits=limits)
+    assert record.status == "ok"
+    assert record.dataset is not None
+    assert record.dataset.undecodable == ("002.png",)
+    assert record.figure("keypoints", "AR") == 0.75
+
+
+def test_too_many_unreadable_pictures_fail_the_run(world: StickWorld, tmp_path: Path) -> None:
+    (world.images / "002.png").write_bytes(b"not a picture")
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert record.failure is not None
+    assert record.failure.kind == "undecodable-images"
+    assert "002.png" in record.failure.message
+
+
+def test_a_runtime_that_the_model_does_not_use_is_refused(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", runtime="openvino")
+    assert record.failure is not None
+    assert "--runtime native" in record.failure.remedy
+
+
+def test_a_dataset_of_another_skeleton_is_refused(world: StickWorld, tmp_path: Path) -> None:
+    document = json.loads(world.annotations.read_text())
+    document["categories"][0]["keypoints"] = ["head", "tail"]
+    for annotation in document["annotations"]:
+        annotation["keypoints"] = annotation["keypoints"][:6]
+        annotation["num_keypoints"] = 2
+    world.annotations.write_text(json.dumps(document))
+    protocol = {"evaluation": {"sigmas": [0.1, 0.1]}}
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", protocol=protocol)
+    assert record.failure is not None
+    assert "17 keypoints" in record.failure.message and "has 2" in record.failure.message
+
+
+def test_latency_can_be_left_out(world: StickWorld, tmp_path: Path) -> None:
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", latency={"enabled": False})
+    assert record.status == "ok"
+    assert record.latency == () and record.latency_id is None
+
+
+def test_an_interrupted_run_is_taken_up_again(tmp_path: Path) -> None:
+    """A real Ctrl-C between two shards; the second run predicts only what is missing."""
+    world = make_stickworld(tmp_path / "world", pictures=300)
+    command = [
+        *(sys.executable, "-m", "posebench", "run", *world.options),
+        *("--models", f"stick-slow={world.weights}", "--no-latency", "--out", "runs"),
+    ]
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "runs").rglob("shard-00000.json")):
+        assert time.monotonic() < deadline and first.poll() is None
+        time.sleep(0.02)
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "takes up where it stopped" in said
+    assert not list((tmp_path / "runs").rglob("record.json"))
+    (shard,) = (tmp_path / "runs").rglob("shard-00000.npz")
+    stamp = shard.stat().st_mtime_ns
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stderr
+    assert shard.stat().st_mtime_ns == stamp
+    (record,) = load_records([tmp_path / "runs"])
+    assert record.figure("keypoints", "AP") == 1.0
+
+
+def test_a_run_config_fills_from_toml(world: StickWorld, tmp_path: Path) -> None:
+    toml = tmp_path / "run.toml"
+    toml.write_text(
+        f'models = ["stick-figure={world.weights}"]\nthreads = 2\n'
+        f'[dataset]\nname = "sticks"\nannotations = "{world.annotations}"\n'
+        f'images = "{world.images}"\n[latency]\nsamples = 7\n'
+        "[protocol.postprocess]\nnms_threshold = 0.5\n"
+    )
+    planned = plan(toml, {"threads": 1, "dataset": {"limit": 2}}, download=False)
+    assert planned.config == RunConfig.model_validate(
+        {
+            "models": [f"stick-figure={world.weights}"],
+            "threads": 1,
+            "dataset": {
+                "name": "sticks",
+                "annotations": world.annotations,
+                "images": world.images,
+                "limit": 2,
+            },
+            "latency": {"samples": 7},
+            "protocol": {"postprocess": {"nms_threshold": 0.5}},
+        }
+    )
+    assert planned.dataset.name == "sticks"
+    assert len(planned.dataset.image_ids) == 2
