@@ -50,7 +50,7 @@ def check_request(
     protocol = resolve_protocol(*recommended_protocol(adapter, entry.card, weights.path))
     model = adapter.load(entry.card, weights.path, protocol, handle.open_session)
     try:
-        return check_model(model, entry.card, pictures)
+        return check_model(model, entry.card, pictures, people=images is not None)
     finally:
         model.close()
 

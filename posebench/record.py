@@ -146,6 +146,7 @@ class DatasetInfo(_Model):
         identity: Digest of the annotations and of the image ids that were used.
         images: Number of pictures.
         people: Annotations that count for keypoints (not crowd, at least one labelled keypoint).
+        area: What the annotated areas are: ``segment``, or how they were derived.
         undecodable: File names of the pictures that could not be read; scored as empty.
     """
 
@@ -153,6 +154,7 @@ class DatasetInfo(_Model):
     identity: str
     images: int
     people: int
+    area: str
     skeleton: str
     undecodable: tuple[str, ...] = ()
 

@@ -326,7 +326,7 @@ class ModelRun:
         arrays = {f"{span}_ms": np.asarray(values) for span, values in samples.items()}
         path = self._folder() / "latency.npz"
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+            np.savez(stream, **arrays)
         return samples
 
     def _succeeded(
@@ -371,6 +371,7 @@ class ModelRun:
             identity=self._dataset.identity(),
             images=len(self._dataset.image_ids),
             people=int(counted.sum()),
+            area=self._truth.area_source,
             skeleton=self._dataset.skeleton.name,
             undecodable=tuple(self._undecodable),
         )

@@ -136,6 +136,7 @@ class GroundTruth:
         skeleton: Names and sigmas of the K keypoints.
         class_ids: (G,) int64 zero-based class of each annotation.
         class_names: Names of the classes.
+        area_source: What ``areas`` are: ``segment``, or how they were derived.
     """
 
     image_ids: IntArray
@@ -149,6 +150,7 @@ class GroundTruth:
     skeleton: Skeleton
     class_ids: IntArray
     class_names: tuple[str, ...] = ("person",)
+    area_source: str = "segment"
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,7 +117,7 @@ class Worker:
         }
         try:
             return {"ok": operations[request["op"]](request)}
-        except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a Record
+        except Exception as error:  # the boundary: every error becomes a Record
             return {"error": describe_error(error)}
 
 

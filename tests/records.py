@@ -123,6 +123,7 @@ def make_dataset(**overrides: Any) -> DatasetInfo:
         "identity": "5e1f" * 16,
         "images": 5000,
         "people": 6352,
+        "area": "segment",
         "skeleton": "coco17",
     }
     return DatasetInfo(**(fields | overrides))

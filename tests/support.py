@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 from functools import cache
 from pathlib import Path
@@ -21,9 +22,15 @@ def require(module: str) -> ModuleType:
     With ``POSEBENCH_REQUIRE_FRAMEWORKS=1`` a missing framework fails instead, so that an
     environment which is meant to have it cannot pass by skipping.
     """
-    if os.environ.get("POSEBENCH_REQUIRE_FRAMEWORKS") == "1":
-        return importlib.import_module(module)
-    pytest.importorskip(module)
+    required = os.environ.get("POSEBENCH_REQUIRE_FRAMEWORKS") == "1"
+    if importlib.util.find_spec(module) is None and not required:
+        pytest.skip(f"{module} is not installed")
+    if module == "ultralytics":
+        # Through the adapter, so that it stays offline and out of the user's settings.
+        from posebench_adapters._ultralytics_network import import_ultralytics
+
+        imported: ModuleType = import_ultralytics()
+        return imported
     return importlib.import_module(module)
 
 

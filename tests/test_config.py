@@ -59,7 +59,7 @@ def test_the_identity_is_the_same_tomorrow() -> None:
 
 def test_latency_has_an_identity_of_its_own() -> None:
     def of(machine: str = "m", threads: int = 1, **config: int) -> str:
-        return latency_id("a", machine=machine, threads=threads, config=LatencyConfig(**config))  # type: ignore[arg-type]
+        return latency_id("a", machine=machine, threads=threads, config=LatencyConfig(**config))
 
     assert len({of(), of(machine="n"), of(threads=2), of(samples=61)}) == 4
 

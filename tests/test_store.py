@@ -50,7 +50,7 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path, good: Record) -> 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(target) as temporary:  # noqa: PT012
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"

@@ -34,7 +34,7 @@ def main() -> None:
     except PosebenchError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except Exception:  # noqa: BLE001 - the outermost boundary
+    except Exception:  # the outermost boundary
         traceback.print_exc()
         sys.stderr.write("internal error: this is a defect of posebench; please report it.\n")
         sys.exit(INTERNAL_ERROR)

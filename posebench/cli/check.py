@@ -23,7 +23,7 @@ def check(
 
     results = check_request(select([model])[0], runtime=runtime, images=images)
     for result in results:
-        typer.echo(f"{'ok  ' if result.passed else 'FAIL'} {result.name}: {result.message}")
-    failed = sum(not result.passed for result in results)
-    typer.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
+        typer.echo(f"{result.status}  {result.name}  {result.detail}".rstrip())
+    failed = sum(result.status == "fail" for result in results)
+    typer.echo(f"{len(results)} checks, {failed} failed", err=True)
     raise typer.Exit(_FAILED if failed else 0)

@@ -127,7 +127,7 @@ class _Converter:
         categories, others = self._categories(every)
         category_ids = np.array([category["id"] for category in categories], np.int64)
         rows, owners = self._used_rows(every, image_ids, category_ids)
-        entries = every.select(rows) if len(rows) != len(every) else every
+        entries = every if np.array_equal(rows, np.arange(len(every))) else every.select(rows)
         names, edges, count = self._keypoints(categories, entries)
         keypoints = entries.vectors("keypoints", 3 * count, _INSTANCES).reshape(-1, count, 3)
         return Annotations(
@@ -221,8 +221,16 @@ class _Converter:
                     f"{category.get('name')!r} do not share one list of keypoint names.",
                     remedy="Evaluate them one at a time.",
                 )
-        edges = [(a - 1, b - 1) for a, b in named[0].get("skeleton") or []]
-        return [str(name) for name in names], edges, len(names)
+        return [str(name) for name in names], self._edges(named[0]), len(names)
+
+    def _edges(self, category: dict[str, Any]) -> list[tuple[int, int]]:
+        try:
+            return [(int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or []]
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.path}: skeleton of the category {category.get('name')!r} is not a list of "
+                "pairs of keypoint numbers."
+            ) from error
 
     def _ids(self, entries: Entries) -> IntArray:
         ids = entries.integers("id", remedy="Give each annotation an id of its own.")

@@ -132,6 +132,7 @@ class YoloPoseDataset:
             keypoints=keypoints,
             boxes=boxes,
             areas=boxes[:, 2] * boxes[:, 3] * AREA_PER_BOX_AREA,
+            area_source=f"{AREA_PER_BOX_AREA} x box",
             is_crowd=np.zeros(len(boxes), np.bool_),
             num_keypoints=(keypoints[:, :, 2] > 0).sum(axis=1).astype(np.int64),
             skeleton=self.skeleton,

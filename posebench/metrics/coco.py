@@ -216,7 +216,8 @@ def _similarity(assignment: Assignment, detections: int) -> Float64Array:
 def _with_keypoints(matches: Matches, ground_truth: GroundTruth, oks: OksPairs) -> Matches:
     """Add the similarity of each keypoint in the pairs that count at the lowest threshold."""
     met = matches.matched_people[0]
-    pairs = np.flatnonzero((met >= 0) & ~matches.people_ignored[met, 0])
+    pairs = np.flatnonzero(met >= 0)
+    pairs = pairs[~matches.people_ignored[met[pairs], 0]]
     people, rows = met[pairs], matches.detections[pairs]
     targets = oks.targets
     similarity = np.zeros((len(pairs), len(ground_truth.skeleton.keypoints)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from posebench.cache import atomic_path
 from posebench.record import Record
-from posebench.report.groups import Group, Report, reports, slugify
+from posebench.report.groups import Group, Report, reports
 from posebench.report.heat_map import keypoint_heat_map
 from posebench.report.markdown import MARKER, page
 from posebench.report.plots import save
@@ -87,7 +87,7 @@ def _texts(records: Sequence[Record]) -> dict[str, str]:
     for report in reports(records):
         pictures = {group.slug: _pictures(report, group) for group in report.groups}
         links = {slug: [(p.title, p.stem.as_posix()) for p in ps] for slug, ps in pictures.items()}
-        texts[f"{slugify(report.name)}.md"] = page(report, links)
+        texts[f"{report.name}.md"] = page(report, links)
         for picture in (p for ps in pictures.values() for p in ps):
             texts[f"{picture.stem.as_posix()}.csv"] = picture.csv
     return texts
@@ -117,7 +117,7 @@ def _heat_map(report: Report, group: Group) -> Picture | None:
     title = "Per-keypoint similarity"
     heading = f"{title} on {report.name}"
     return Picture(
-        stem=Path(slugify(report.name)) / f"keypoints-{group.slug}",
+        stem=Path(report.name) / f"keypoints-{group.slug}",
         title=title,
         data=data,
         draw=lambda: keypoint_heat_map(data, title=heading, caption=caption),
@@ -135,7 +135,7 @@ def _scatter(report: Report, group: Group) -> Picture | None:
     heading = f"{title} on {report.name}"
     caption = ["End-to-end: from the decoded picture to final keypoints.", *_machine(group)]
     return Picture(
-        stem=Path(slugify(report.name)) / f"ap-latency-{group.slug}",
+        stem=Path(report.name) / f"ap-latency-{group.slug}",
         title=title,
         data=data,
         draw=lambda: ap_latency(data, title=heading, caption=caption),

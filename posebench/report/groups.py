@@ -48,7 +48,7 @@ class Report:
     """Everything that one page tells of one dataset.
 
     Attributes:
-        name: The dataset's name.
+        name: The dataset's name as a file name.
         groups: Tables, in a stable order.
         without_figures: Failed and skipped runs, those that never reached a dataset included.
     """
@@ -59,22 +59,25 @@ class Report:
 
 
 def reports(records: Iterable[Record]) -> list[Report]:
-    """One report a dataset name, sorted by name.
+    """One report a dataset name, as far as names differ as file names, sorted.
 
     A run that failed before its dataset was opened is listed in every report.
     """
-    by_name: dict[str | None, list[Record]] = {}
+    by_page: dict[str, list[Record]] = {}
+    homeless = []
     for record in records:
-        by_name.setdefault(record.dataset.name if record.dataset else None, []).append(record)
-    homeless = by_name.pop(None, [])
-    if homeless and not by_name:
+        if record.dataset is None:
+            homeless.append(record)
+        else:
+            by_page.setdefault(slugify(record.dataset.name), []).append(record)
+    if homeless and not by_page:
         return [_report(NO_DATASET, homeless)]
-    return [_report(name, [*found, *homeless]) for name, found in sorted(by_name.items(), key=str)]
+    return [_report(name, [*found, *homeless]) for name, found in sorted(by_page.items())]
 
 
-def _report(name: str | None, records: Sequence[Record]) -> Report:
+def _report(name: str, records: Sequence[Record]) -> Report:
     failed = [record for record in records if record.status != "ok"]
-    return Report(str(name), group(records), tuple(sorted(failed, key=lambda r: r.model.label)))
+    return Report(name, group(records), tuple(sorted(failed, key=lambda r: r.model.label)))
 
 
 def group(records: Iterable[Record]) -> tuple[Group, ...]:

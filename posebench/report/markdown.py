@@ -8,6 +8,7 @@ from posebench.record import ClaimInfo, Estimate, Record
 from posebench.report.groups import Group, Report, differences, labels
 from posebench.report.summary import (
     counted,
+    dataset_text,
     evaluation_text,
     input_text,
     machine_text,
@@ -129,10 +130,10 @@ def _caption(group: Group) -> str:
     """What every row of the table shares, as a list."""
     first = group.records[0]
     items = {
-        "Dataset": _dataset_text(first),
+        "Dataset": dataset_text(first),
         "Runtime": runtime_text(first.runtime) if first.runtime else "",
         "Machine": machine_text(first.environment),
-        "Scoring": evaluation_text(first.protocol, _skeleton(first)) if first.protocol else "",
+        "Scoring": evaluation_text(first),
         "Evaluator": _distinct(r.accuracy["keypoints"].evaluator for r in _scored(group)),
         "Costs": _distinct(r.measured.convention for r in group.measured if r.measured),
         "posebench": _distinct(r.posebench_version for r in group.records),
@@ -146,18 +147,6 @@ def _scored(group: Group) -> list[Record]:
 
 def _distinct(texts: Iterable[str]) -> str:
     return "; ".join(sorted(set(texts)))
-
-
-def _dataset_text(record: Record) -> str:
-    dataset = record.dataset
-    if dataset is None:
-        return ""
-    size = f"{counted(dataset.images, 'picture')}, {dataset.people} people with keypoints"
-    return f"{dataset.name}, {size}, identity {dataset.identity[:12]}"
-
-
-def _skeleton(record: Record) -> str:
-    return record.dataset.skeleton if record.dataset else record.model.skeleton
 
 
 def _latency_table(lines: Sequence[Row], notes: Footnotes) -> str:

@@ -21,16 +21,28 @@ def machine_text(environment: Environment) -> str:
     return f"{processor}, {gpu}{driver}, {environment.os}, Python {environment.python}"
 
 
-def evaluation_text(protocol: EvalProtocol, skeleton: str) -> str:
-    """How predictions became figures."""
-    evaluation, augmentation = protocol.evaluation, protocol.augmentation
-    sigmas = f"of {skeleton}" if evaluation.sigmas is None else "given by the user"
+def dataset_text(record: Record) -> str:
+    """Name, size and identity of what was scored, or ``""``."""
+    dataset = record.dataset
+    if dataset is None:
+        return ""
+    size = f"{counted(dataset.images, 'picture')}, {dataset.people} people with keypoints"
+    return f"{dataset.name}, {size}, identity {dataset.identity[:12]}"
+
+
+def evaluation_text(record: Record) -> str:
+    """How predictions became figures, or ``""``."""
+    if record.protocol is None or record.dataset is None:
+        return ""
+    evaluation, augmentation = record.protocol.evaluation, record.protocol.augmentation
+    given = evaluation.sigmas is not None
+    sigmas = "given by the user" if given else f"of {record.dataset.skeleton}"
     scales = ", ".join(f"{scale:g}" for scale in augmentation.scales)
     return (
-        f"{evaluation.max_dets} people scored a picture, ground-truth area: {evaluation.area}, "
+        f"{evaluation.max_dets} people scored a picture, ground-truth area: {record.dataset.area}, "
         f"detection area: {evaluation.detection_area}, ties: {evaluation.ties}, "
         f"sigmas {sigmas}, flip test: {'yes' if augmentation.flip_test else 'no'}, "
-        f"test scales: {scales}, boxes given: {protocol.boxes}"
+        f"test scales: {scales}, boxes given: {record.protocol.boxes}"
     )
 
 

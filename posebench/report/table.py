@@ -169,8 +169,8 @@ def _latency_reason(
         return None
     if measured:
         return "too few samples for this percentile"
-    if record.latency_protocol is not None and not record.latency_protocol.enabled:
-        return "latency was switched off for this run"
+    if not record.latency:
+        return "latency was not measured in this run"
     return f"the record has no latency of the {span} span"
 
 

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from posebench.record import Estimate, Record
-from posebench.report.groups import differences, group
-from posebench.report.summary import runtime_text, status_text, unreadable_text
+from posebench.report.groups import Group, differences, group
+from posebench.report.summary import (
+    dataset_text,
+    evaluation_text,
+    runtime_text,
+    status_text,
+    unreadable_text,
+)
 from posebench.report.table import COLUMNS, UNMATCHED, Row, latency, published_text, rows
 from posebench.report.text import EMPTY, escape, table
 
@@ -85,7 +91,7 @@ def _notes(records: Sequence[Record]) -> list[str]:
     if mixed:
         notes.append(f"Rows are not comparable: they differ in {', '.join(differences(groups))}.")
     else:
-        notes += sorted({runtime_text(r.runtime) for r in records if r.runtime is not None})
+        notes += [text for text in _shared(groups) if text]
     for row in rows(records):
         reasons = _reasons(row)
         if mixed and row.record.runtime is not None:
@@ -93,6 +99,13 @@ def _notes(records: Sequence[Record]) -> list[str]:
         if reasons:
             notes.append(f"{row.label}: {'; '.join(reasons)}")
     return notes
+
+
+def _shared(groups: Sequence[Group]) -> list[str]:
+    """Dataset, scoring and runtime of a single group; nothing if no run got so far."""
+    first = [group.records[0] for group in groups]
+    runtimes = [runtime_text(record.runtime) for record in first if record.runtime is not None]
+    return [*map(dataset_text, first), *map(evaluation_text, first), *runtimes]
 
 
 def _reasons(row: Row) -> list[str]:

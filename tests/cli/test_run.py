@@ -65,7 +65,7 @@ def test_a_glob_may_skip_a_model_without_failing_the_run(world: StickWorld, tmp_
     """Their published weights cannot be fetched: nobody listens on that port."""
     done = posebench("run", "--models", "stick-f*", *world.options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "skipped stick-figure: cannot fetch http://127.0.0.1:9" in done.stderr
+    assert "skipped stick-figure: cannot fetch https://127.0.0.1:9" in done.stderr
     named = posebench("run", "--models", "stick-figure", *world.options, cwd=tmp_path)
     assert named.returncode == 3
 

@@ -52,11 +52,21 @@ def test_one_report_a_dataset_and_early_failures_in_each() -> None:
             make_failure("early", early=True),
         ]
     )
-    assert [report.name for report in found] == ["a set", "coco-val2017"]
+    assert [report.name for report in found] == ["a-set", "coco-val2017"]
     assert [[r.model.label for r in report.without_figures] for report in found] == [
         ["early"],
         ["early", "rfdetr-pose-m"],
     ]
+
+
+def test_names_that_are_one_file_name_share_a_page_but_no_table() -> None:
+    (report,) = reports(
+        [
+            make_record(dataset=make_dataset(name="a set")),
+            make_record(dataset=make_dataset(name="a/set", identity="0" * 64)),
+        ]
+    )
+    assert len(report.groups) == 2
 
 
 def test_only_early_failures() -> None:

@@ -5,7 +5,6 @@ import math
 import pytest
 from records import make_failure, make_latency, make_model, make_record
 
-from posebench.config import LatencyConfig
 from posebench.errors import MissingExtraError
 from posebench.report.table import (
     COLUMNS,
@@ -32,15 +31,15 @@ def test_whatever_is_missing_has_a_reason() -> None:
     for record in (
         make_failure(),
         make_record(accuracy={}, latency=(), measured=None),
-        make_record(latency=(), latency_protocol=LatencyConfig(enabled=False)),
+        make_record(latency=(), latency_protocol=None),
     ):
         for figure in rows([record])[0].figures.values():
             assert (figure.value is None) == bool(figure.reason)
 
 
 def test_reasons_for_no_latency() -> None:
-    off = make_record(latency=(), latency_protocol=LatencyConfig(enabled=False))
-    assert latency(off, "network", "p50_ms").reason == "latency was switched off for this run"
+    off = make_record(latency=(), latency_protocol=None)
+    assert latency(off, "network", "p50_ms").reason == "latency was not measured in this run"
     native = make_record(latency=make_latency(10.0)[-1:])
     reason = latency(native, "network", "p50_ms").reason
     assert reason == "the record has no latency of the network span"

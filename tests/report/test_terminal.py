@@ -61,7 +61,7 @@ def test_names_cannot_break_the_markdown_table() -> None:
 
 
 def test_no_records() -> None:
-    assert markdown_table([]).count("\n") == 4
+    assert "on a scale of 100" in markdown_table([])
     assert "model" in printed([], 80)
 
 

@@ -111,14 +111,14 @@ def test_bytes_that_are_no_network_are_refused(runtime: str, tmp_path: Path) -> 
     for content in (b"", b"not a network", bytes(range(256)) * 10):
         broken = tmp_path / "broken.onnx"
         broken.write_bytes(content)
-        with pytest.raises(InputError, match="broken.onnx"):
+        with pytest.raises(InputError, match=r"broken\.onnx"):
             start(runtime, broken)
 
 
 def test_a_truncated_network_is_refused(tmp_path: Path, yolov8n_onnx: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(yolov8n_onnx.read_bytes()[:100_000])
-    with pytest.raises(InputError, match="broken.onnx"):
+    with pytest.raises(InputError, match=r"broken\.onnx"):
         start("onnxruntime", broken)
 
 

@@ -40,7 +40,7 @@ def _card(name: str, note: str) -> ModelCard:
         input_size=(64, 64),
         licence="Apache-2.0",
         aliases=("matchstick",) if name == "figure" else (),
-        weights=(Weights(f"http://127.0.0.1:9/stick-{name}.txt", "Apache-2.0"),),
+        weights=(Weights(f"https://127.0.0.1:9/stick-{name}.txt", "Apache-2.0"),),
         training_data=("nothing",),
         note=note,
     )
@@ -54,6 +54,7 @@ CARDS = (
     _card("extra", "Needs a package that is not installed."),
     _card("raise", "Raises while it loads."),
     _card("slow", "Takes its time over every picture."),
+    _card("moody", "Never finds the same person twice."),
 )
 
 # x and y of the 17 COCO keypoints of a standing figure, as shares of its box.
@@ -107,6 +108,8 @@ class StickModel:
             time.sleep(3600)
         if self._behaviour == "slow":
             time.sleep(0.02)
+        if self._behaviour == "moody":
+            self._share *= 0.99
         if self._behaviour == "hungry":
             raise MemoryError("no memory left for the figure")
 
