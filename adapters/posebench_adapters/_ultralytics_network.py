@@ -7,7 +7,9 @@ the user trusts its very bytes.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,18 +125,22 @@ def has_one_to_one(yolo: Any) -> bool:
 
 
 def _load_checkpoint(ultralytics: Any, weights: Path) -> Any:
-    import pickle
-
-    unsafe = is_trusted(weights)
+    trusted = is_trusted(weights)
     try:
-        with _loading(safely=not unsafe):
+        with _loading(safely=not trusted):
             return ultralytics.YOLO(weights.resolve())
-    except (TypeError, ModuleNotFoundError, AttributeError, pickle.UnpicklingError) as error:
-        remedy = "" if unsafe else _TRUST
+    except (
+        TypeError,
+        RuntimeError,
+        ModuleNotFoundError,
+        AttributeError,
+        pickle.UnpicklingError,
+    ) as error:
+        refused = not trusted and isinstance(error.__cause__, pickle.UnpicklingError)
+        what = "cannot be loaded without running code from it" if refused else "cannot be loaded"
         raise WeightsError(
-            f"{weights}: not a checkpoint that Ultralytics loads"
-            f"{'' if unsafe else ' without running code from it'} ({_first_line(error)}).",
-            remedy=remedy,
+            f"{weights}: the checkpoint {what} ({_first_line(error)}).",
+            remedy=_TRUST if refused else "",
         ) from error
 
 
@@ -183,10 +189,11 @@ def _openvino_name(folder: Path) -> Path:
     """Ultralytics recognises an OpenVINO folder by its name, whatever is in it."""
     if folder.name.endswith("_openvino_model"):
         return folder
-    alias = cache_dir("ultralytics", "openvino") / f"{folder.name}_openvino_model"
+    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    alias = cache_dir("ultralytics", "openvino", place) / f"{folder.name}_openvino_model"
     alias.parent.mkdir(parents=True, exist_ok=True)
-    alias.unlink(missing_ok=True)
-    alias.symlink_to(folder.resolve(), target_is_directory=True)
+    if not alias.is_symlink():
+        alias.symlink_to(folder.resolve(), target_is_directory=True)
     return alias
 
 

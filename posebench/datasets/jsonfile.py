@@ -230,7 +230,7 @@ def _number_problem(value: Any) -> str:
     if type(value) not in (int, float):
         return f"is {_kind(value)}, not a number"
     if type(value) is int:
-        return "" if abs(value) < 2**63 else "is an integer of more than 64 bits"
+        return "" if abs(value) < 2**63 else "is too large an integer"
     return "" if math.isfinite(value) else f"is {value}, not a finite number"
 
 

@@ -203,11 +203,12 @@ class OksPairs:
         targets = self.targets
         columns = count or self.xy.shape[2]
         dx, dy = self._distances(detections, people, count)
-        error = dx**2 + dy**2
-        error /= targets.variances[people, :columns]
-        error /= targets.scale[people, None]
-        error /= 2
-        similarity: Float64Array = np.exp(-error)
+        with np.errstate(over="ignore", under="ignore"):  # Far away is infinitely far.
+            error = dx**2 + dy**2
+            error /= targets.variances[people, :columns]
+            error /= targets.scale[people, None]
+            error /= 2
+            similarity: Float64Array = np.exp(-error)
         return similarity
 
     def _distances(

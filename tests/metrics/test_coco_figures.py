@@ -35,7 +35,7 @@ SHAPES = st.builds(
     grid=st.sampled_from([1.0, 8.0, 40.0]),
 )
 FUZZ = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 MINI = {

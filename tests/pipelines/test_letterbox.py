@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import require
 
@@ -28,6 +28,7 @@ PROTOCOLS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(SIZES, SIZES, PROTOCOLS)
 def test_the_resized_picture_fits_and_padding_fills_the_rest(
     height: int, width: int, preprocess: Preprocess
@@ -48,6 +49,7 @@ def test_the_resized_picture_fits_and_padding_fills_the_rest(
         assert (geometry.top, geometry.left) == (0, 0)
 
 
+@settings(deadline=None)
 @given(SIZES, SIZES, PROTOCOLS, st.floats(0, 1), st.floats(0, 1))
 def test_points_survive_the_round_trip(
     height: int, width: int, preprocess: Preprocess, u: float, v: float
@@ -60,6 +62,7 @@ def test_points_survive_the_round_trip(
     np.testing.assert_allclose(back[0, 1], points[0, 1], atol=2e-3 / min(geometry.scale_y, 1))
 
 
+@settings(deadline=None)
 @given(SIZES, SIZES, PROTOCOLS)
 def test_exact_corners_land_on_the_corners_of_the_resized_picture(
     height: int, width: int, preprocess: Preprocess
