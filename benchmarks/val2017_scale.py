@@ -1,8 +1,12 @@
-"""A made-up dataset with the counts of COCO val2017, and detections jittered from it."""
+"""A made-up dataset with the counts of COCO val2017, and detections jittered from it.
+
+``python val2017_scale.py FOLDER [FACTOR]`` writes it.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,3 +176,8 @@ def _write_shards(folder: Path, detections: list[dict[str, Any]], images: int) -
             scores=scores[rows],
         )
         write_shard(folder / f"shard-{start // SHARD_IMAGES:05d}.npz", shard)
+
+
+if __name__ == "__main__":
+    factor = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    write_problem(Path(sys.argv[1]), Counts().times(factor))

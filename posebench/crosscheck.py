@@ -94,8 +94,9 @@ def detection_entries(
     detections: Detections, ground_truth: GroundTruth, category_ids: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Detections as results in the COCO format, without boxes and with confidences of 1."""
-    ones = np.ones((*detections.keypoints.shape[:2], 1))
-    triplets = np.concatenate([detections.keypoints, ones], axis=2).reshape(len(ones), -1)
+    people, points = detections.keypoints.shape[:2]
+    ones = np.ones((people, points, 1))
+    triplets = np.concatenate([detections.keypoints, ones], axis=2).reshape(people, 3 * points)
     return [
         {"image_id": image, "category_id": int(category_ids[c]), "keypoints": k, "score": s}
         for image, c, k, s in zip(

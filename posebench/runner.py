@@ -165,7 +165,10 @@ class ModelRun:
         worker = WorkerClient(
             self._config.out / "logs" / f"{store.slug(self._request.label)}.log",
             interpreter=self._config.interpreter,
-            environment={TRUST_VARIABLE: ",".join(self._config.trust_checkpoints)},
+            environment={
+                TRUST_VARIABLE: ",".join(self._config.trust_checkpoints),
+                "OMP_NUM_THREADS": str(self._config.threads),  # what native models go by
+            },
         )
         try:
             record = self._work(worker)
@@ -210,6 +213,11 @@ class ModelRun:
             raise InputError(
                 f"{self._request.label} has nothing that {asked} could run.",
                 remedy="Use --runtime native.",
+            )
+        if loaded.runtime.name == "native" and self._config.device != "cpu":
+            raise InputError(
+                f"{self._request.label} runs natively, and native models run on the CPU only.",
+                remedy="Use --device cpu, or a runtime that the model can be exported to.",
             )
         expected = len(self._dataset.skeleton.keypoints)
         if loaded.num_keypoints != expected:

@@ -178,6 +178,12 @@ def test_a_runtime_that_the_model_does_not_use_is_refused(
     assert "--runtime native" in record.failure.remedy
 
 
+def test_a_native_model_on_a_gpu_is_refused(world: StickWorld, tmp_path: Path) -> None:
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", device="cuda")
+    assert record.failure is not None
+    assert "--device cpu" in record.failure.remedy
+
+
 def test_a_dataset_of_another_skeleton_is_refused(world: StickWorld, tmp_path: Path) -> None:
     document = json.loads(world.annotations.read_text())
     document["categories"][0]["keypoints"] = ["head", "tail"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 import string
 from datetime import timedelta
@@ -136,12 +135,10 @@ def test_a_results_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         check_writable(tmp_path / "runs")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_a_results_folder_without_permission_is_refused(tmp_path: Path) -> None:
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0o500)
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has such a folder")
+def test_a_results_folder_without_permission_is_refused() -> None:
     with pytest.raises(InputError, match="--out"):
-        check_writable(locked / "runs")
+        check_writable(Path("/proc/self/runs"))
 
 
 def test_the_digest_of_a_folder_covers_names_and_bytes(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def import_ultralytics() -> Any:
         raise WeightsError(
             f"ultralytics {ultralytics.__version__} with torch {torch.__version__} cannot load "
             "checkpoints without running them.",
-            remedy="Install torch 2.6 and ultralytics 8.4.100 or newer.",
+            remedy="Install torch 2.6 and ultralytics 8.4.190 or newer.",
         )
     # Set as well where Ultralytics was imported before posebench could set the environment.
     tasks.SAFE_LOAD = True

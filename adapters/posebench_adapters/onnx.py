@@ -1,83 +1,28 @@
 """``onnx:PATH``: any exported pose network that says how it is to be read.
 
-A file exported by Ultralytics says so itself. Any other is described by a JSON sidecar beside it,
-``model.json`` or ``model.onnx.json`` for ``model.onnx``; see docs/adding-a-model.md.
+It has no cards of its own, and importing it must stay cheap; the work is in ``_onnx_model``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from posebench.artifacts.exported import artifact, read_metadata
-from posebench.config import EvalProtocol, describe_validation, resolve_protocol
-from posebench.errors import InputError, WeightsError
-from posebench.pipelines.network_cost import onnx_cost
-from posebench.pipelines.yolo_pose import (
-    Decoder,
-    Head,
-    YoloPoseModel,
-    head_from_metadata,
-    head_protocol,
-    metadata_protocol,
-)
-from posebench.protocols import OpenSession, PoseModel
 from posebench.types import ModelCard
+
+if TYPE_CHECKING:
+    from posebench.config import EvalProtocol
+    from posebench.protocols import OpenSession, PoseModel
 
 CARDS: tuple[ModelCard, ...] = ()
 DECODE_VERSION = 1
 
 
-class Sidecar(BaseModel):
-    """What ``model.json`` beside ``model.onnx`` says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    decoder: Decoder = Field(description="yolo-pose: raw head; yolo-pose-nms: selected people")
-    num_keypoints: int = Field(gt=0, description="K")
-    keypoint_dims: int = Field(3, ge=2, le=3, description="2: x, y; 3: x, y, visibility")
-    num_classes: int = Field(1, gt=0)
-    skeleton: str = Field("coco17", description="name of the K keypoints' skeleton")
-    licence: str = Field("unknown", description="SPDX identifier of the weights' licence")
-    training_data: tuple[str, ...] = ()
-    note: str = ""
-    protocol: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="protocol overrides, by section"
-    )
-
-    @property
-    def head(self) -> Head:
-        """The layout of the output."""
-        dims, classes = self.keypoint_dims, self.num_classes
-        return Head(self.decoder, self.num_keypoints, dims, classes)
-
-
 def card_for(path: Path) -> ModelCard:
-    """The card of an exported file.
+    """The card of an exported file, see ``_onnx_model.card_for``."""
+    from posebench_adapters import _onnx_model
 
-    Raises:
-        InputError: No such file, it is not ONNX, or nothing says how to read it.
-    """
-    if path.suffix.lower() != ".onnx" or not path.is_file():
-        raise InputError(f"onnx:{path}: no such .onnx file.")
-    sidecar = read_sidecar(path)
-    protocol = _recommended(path, sidecar)
-    resolved = resolve_protocol(protocol)
-    return ModelCard(
-        name=f"onnx:{path.stem.lower()}",
-        family="ONNX",
-        paradigm="one-stage",
-        skeleton=sidecar.skeleton if sidecar else _skeleton(path),
-        input_size=(resolved.preprocess.input_height, resolved.preprocess.input_width),
-        licence=sidecar.licence if sidecar else read_metadata(path).get("license", "unknown"),
-        extra="onnxruntime",
-        training_data=sidecar.training_data if sidecar else (),
-        protocol=protocol,
-        note=sidecar.note if sidecar else "Described by the metadata in the file.",
-    )
+    return _onnx_model.card_for(path)
 
 
 def load(
@@ -86,69 +31,7 @@ def load(
     protocol: EvalProtocol,
     open_session: OpenSession | None,
 ) -> PoseModel:
-    """Load an exported network.
+    """Load an exported network, see ``_onnx_model.load``."""
+    from posebench_adapters import _onnx_model
 
-    Raises:
-        WeightsError: No file was given.
-        InputError: ``native`` was asked for, or the file, its description and the protocol do
-            not fit each other.
-    """
-    if weights is None:
-        raise WeightsError(f"{card.name} needs the path of an .onnx file.")
-    if open_session is None:
-        raise InputError(
-            "an .onnx file has no native runtime.", remedy="Use onnxruntime or openvino."
-        )
-    head = _head(weights)
-    session = open_session(weights)
-    pre = protocol.preprocess
-    return YoloPoseModel(
-        session,
-        head,
-        protocol,
-        artifacts=[artifact(weights, "network")],
-        cost=onnx_cost(weights, (1, 3, pre.input_height, pre.input_width)),
-    )
-
-
-def read_sidecar(path: Path) -> Sidecar | None:
-    """The description beside an ONNX file, or None if there is none.
-
-    Raises:
-        InputError: It is not JSON, or a field is unknown, missing or out of range.
-    """
-    candidates = (path.with_suffix(".json"), path.with_name(f"{path.name}.json"))
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
-        return None
-    try:
-        return Sidecar.model_validate_json(found.read_bytes())
-    except ValidationError as error:
-        raise InputError(f"{found}: {describe_validation(error)}") from error
-
-
-def _head(path: Path) -> Head:
-    sidecar = read_sidecar(path)
-    head = sidecar.head if sidecar else head_from_metadata(read_metadata(path))
-    if head is None:
-        raise InputError(
-            f"{path}: nothing says how to read its output.",
-            remedy=f"Describe it in {path.with_suffix('.json').name} beside it "
-            "(docs/adding-a-model.md).",
-        )
-    return head
-
-
-def _recommended(path: Path, sidecar: Sidecar | None) -> Mapping[str, Mapping[str, Any]]:
-    if sidecar is None:
-        _head(path)
-        return metadata_protocol(read_metadata(path))
-    merged: dict[str, dict[str, Any]] = head_protocol(sidecar.head)
-    for section, fields in sidecar.protocol.items():
-        merged[section] = {**merged.get(section, {}), **fields}
-    return merged
-
-
-def _skeleton(path: Path) -> str:
-    head = _head(path)
-    return "coco17" if head.num_keypoints == 17 else f"keypoints-{head.num_keypoints}"
+    return _onnx_model.load(card, weights, protocol, open_session)

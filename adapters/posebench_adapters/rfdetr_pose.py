@@ -7,11 +7,14 @@ skipped.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from posebench.config import EvalProtocol
 from posebench.errors import WeightsError
-from posebench.protocols import OpenSession, PoseModel
 from posebench.types import ModelCard
+
+if TYPE_CHECKING:
+    from posebench.config import EvalProtocol
+    from posebench.protocols import OpenSession, PoseModel
 
 DECODE_VERSION = 1
 

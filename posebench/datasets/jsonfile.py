@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,6 +62,13 @@ def parse(raw: bytes, path: Path) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         pass
+    return _parse_slowly(text, path)
+
+
+def _parse_slowly(text: bytes, path: Path) -> Any:
+    """With the standard library: it reads NaN, and says where the JSON goes wrong."""
+    import json
+
     try:
         return json.loads(text.decode())
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from coco_problems import Problem, Shape, random_problem, run_ours, strip_boxes
@@ -16,6 +17,8 @@ from typer.testing import CliRunner, Result
 from posebench.cli.evaluate import evaluate
 from posebench.crosscheck import Package, cross_check
 from posebench.errors import InputError, MissingExtraError
+from posebench.predictions import collect, write_shard
+from posebench.types import Prediction
 
 app = typer.Typer()
 app.command()(evaluate)
@@ -76,7 +79,9 @@ def test_cross_check_shows_equality(package: str, problem: Problem, tmp_path: Pa
     found = as_json(problem, tmp_path, "--cross-check", package)["cross_check"]
     assert (found["package"], found["max_difference"]) == (package, 0.0)
     assert found["coco"] == as_json(problem, tmp_path)["coco"]
-    assert f"{package} {found['version']}" in run(problem, tmp_path, "--cross-check", package).stdout
+    assert (
+        f"{package} {found['version']}" in run(problem, tmp_path, "--cross-check", package).stdout
+    )
 
 
 @pytest.mark.parametrize("package", ["pycocotools", "xtcocotools", "hotcoco"])
@@ -100,7 +105,9 @@ def test_cross_check_tells_a_difference(problem: Problem, tmp_path: Path) -> Non
     for number, person in enumerate(problem.gt["annotations"]):
         person["id"] = number
     figures = [as_json(problem, tmp_path, "--cross-check", "pycocotools")]
-    figures.append(as_json(problem, tmp_path, "--cross-check", "pycocotools", "--compat", "pycocotools"))
+    figures.append(
+        as_json(problem, tmp_path, "--cross-check", "pycocotools", "--compat", "pycocotools")
+    )
     strict, compat = (found["cross_check"]["max_difference"] for found in figures)
     assert strict > 0.0
     assert compat == 0.0
@@ -113,38 +120,39 @@ def test_cross_check_reports_what_the_other_cannot_score(problem: Problem, tmp_p
         run(problem, tmp_path, "--cross-check", "pycocotools")
 
 
-def test_missing_package_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package: Package = "pycocotools"
     monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
     with pytest.raises(MissingExtraError, match=r"posebench\[cross-check\]"):
         cross_check(package, tmp_path, [], {}, sigmas=[])
 
 
-def test_shards(problem: Problem, tmp_path: Path) -> None:
-    from posebench.predictions import collect, write_shard
-    from posebench.types import Prediction
+def predicted(entries: list[dict[str, Any]]) -> Prediction:
+    points = np.array([e["keypoints"] for e in entries], np.float32).reshape(-1, 17, 3)
+    scores = np.array([entry["score"] for entry in entries], np.float32)
+    return Prediction(points[:, :, :2], points[:, :, 2], scores, scores)
 
+
+@pytest.mark.parametrize("somebody", [True, False])
+def test_shards(somebody: bool, problem: Problem, tmp_path: Path) -> None:
     pytest.importorskip("pycocotools")
     ids = [image["id"] for image in problem.gt["images"]]
-    write_shard(
-        tmp_path / "shard-00000.npz", collect(ids, [Prediction.empty(17) for _ in ids])
-    )
+    problem.dt = problem.dt if somebody else []
+    groups = [[entry for entry in problem.dt if entry["image_id"] == image] for image in ids]
+    write_shard(tmp_path / "shard-00000.npz", collect(ids, [predicted(g) for g in groups]))
     annotations, _ = problem.write(tmp_path)
     options = ["--annotations", str(annotations), "--predictions", str(tmp_path)]
     result = CliRunner().invoke(
         app, [*options, "--format", "json", "--cross-check", "pycocotools"], catch_exceptions=False
     )
     found = json.loads(result.stdout)
-    assert (found["detections"], found["coco"]["AP"]) == (0, 0.0)
+    assert found["detections"] == len(problem.dt)
+    assert (found["coco"]["AP"] > 0) == somebody
     assert found["cross_check"]["max_difference"] == 0.0
 
 
 @pytest.mark.parametrize("separator", [",", ", ", " ", "\n"])
-def test_sigmas_from_the_line_or_a_file(
-    separator: str, problem: Problem, tmp_path: Path
-) -> None:
+def test_sigmas_from_the_line_or_a_file(separator: str, problem: Problem, tmp_path: Path) -> None:
     text = separator.join(["0.05"] * 17)
     (tmp_path / "sigmas.txt").write_text(f"[{text}]\n")
     from_line = as_json(problem, tmp_path, "--sigmas", text)

@@ -99,9 +99,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 def test_bad_shards_are_refused(name: str, problem: Problem, tmp_path: Path) -> None:
     changes, message = BAD[name]
     annotations, _ = problem.write(tmp_path)
-    shard = dataclasses.replace(
-        shard_of(problem), class_ids=np.zeros(len(problem.dt), np.int64)
-    )
+    shard = dataclasses.replace(shard_of(problem), class_ids=np.zeros(len(problem.dt), np.int64))
     for field, value in changes.items():
         getattr(shard, field)[-1] = value
     write_shard(tmp_path / "shard-00000.npz", shard)

@@ -33,7 +33,7 @@ class Case:
     change: Change = lambda problem: None
     error: tuple[str, ...] = ()
     same_as: Change | None = None
-    figure: float | None | str = "reference"
+    figure: float | str | None = "reference"
     note: str = ""
     raw: Callable[[bytes], bytes] = lambda raw: raw
 
@@ -367,9 +367,9 @@ def test_fourteen_named_keypoints_need_sigmas(tmp_path: Path) -> None:
     for entry in [*problem.gt["annotations"], *problem.dt]:
         entry["keypoints"] = entry["keypoints"][:42]
     files = problem.write(tmp_path)
-    with pytest.raises(InputError, match="14 keypoints that are not the 17 of COCO.*--sigmas"):
+    with pytest.raises(InputError, match=r"14 keypoints that are not the 17 of COCO.*--sigmas"):
         run_ours(*files)
-    with pytest.raises(InputError, match="--sigmas: 17 numbers, but .* has 14 keypoints"):
+    with pytest.raises(InputError, match=r"--sigmas: 17 numbers, but .* has 14 keypoints"):
         run_ours(*files, sigmas=[0.05] * 17)
     assert run_ours(*files, sigmas=[0.05] * 14).figures
 

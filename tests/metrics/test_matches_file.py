@@ -30,7 +30,7 @@ def test_round_trip_keeps_every_array(matches: Matches, tmp_path: Path) -> None:
 def test_damaged_file_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bad.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="bad.npz: not a readable matches file"):
+    with pytest.raises(InputError, match=r"bad\.npz: not a readable matches file"):
         Matches.load(path)
 
 
