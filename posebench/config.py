@@ -131,8 +131,11 @@ def describe_validation(error: ValidationError) -> str:
     )
 
 
+DEFAULT_DATASET = "coco-val2017"
+
+
 class DatasetRef(_Frozen):
-    """Which pictures and annotations.
+    """Which pictures and annotations; COCO val2017 if nothing is said.
 
     Without ``annotations``, the name is a known dataset (``coco-val2017``) or a YOLO-pose
     ``data.yaml``. With a COCO annotation JSON and the folder of its pictures, it is how the
@@ -144,10 +147,15 @@ class DatasetRef(_Frozen):
     images: Path | None = None
     limit: int | None = Field(None, gt=0, description="only the first N pictures by image id")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("name") and not data.get("annotations"):
+            return {**data, "name": DEFAULT_DATASET}
+        return data
+
     @model_validator(mode="after")
     def _one_source(self) -> DatasetRef:
-        if self.name is None and self.annotations is None:
-            raise ValueError("give either --dataset NAME or --annotations FILE.json --images DIR")
         if self.annotations is not None and self.images is None:
             raise ValueError("--annotations needs --images DIR beside it")
         return self
@@ -175,7 +183,7 @@ class RunConfig(_Frozen):
     """Everything that ``posebench run`` can be told, by options or by ``--config run.toml``."""
 
     models: tuple[str, ...] = ("yolov8n-pose",)
-    dataset: DatasetRef
+    dataset: DatasetRef = Field(default_factory=DatasetRef)
     runtime: RuntimeName | None = Field(None, description="None: what the weights' format asks for")
     precision: Precision = "fp32"
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")

@@ -68,7 +68,6 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
         InputError: A field, a model, a dataset or an annotation is wrong.
     """
     document = _merge(_read_toml(config_file) if config_file else {}, options)
-    document.setdefault("dataset", {})
     try:
         config = RunConfig.model_validate(document)
     except ValidationError as error:

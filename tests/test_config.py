@@ -87,9 +87,9 @@ def test_a_wrong_override_names_the_field(override: dict[str, Any], message: str
         resolve_protocol(override)
 
 
-def test_a_dataset_needs_one_source_and_pictures() -> None:
-    with pytest.raises(ValidationError, match="--annotations"):
-        DatasetRef()
+def test_a_dataset_is_coco_unless_told_and_needs_its_pictures() -> None:
+    assert RunConfig().dataset == DatasetRef(name="coco-val2017")
+    assert DatasetRef(limit=5).name == "coco-val2017"
     with pytest.raises(ValidationError, match="--images"):
         DatasetRef(annotations=Path("a.json"))
 

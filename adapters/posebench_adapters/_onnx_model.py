@@ -27,6 +27,7 @@ from posebench.pipelines.yolo_pose import (
 from posebench.protocols import OpenSession, PoseModel
 from posebench.types import ModelCard
 
+
 class Sidecar(BaseModel):
     """What ``model.json`` beside ``model.onnx`` says."""
 
@@ -96,13 +97,17 @@ def load(
             "an .onnx file has no native runtime.", remedy="Use onnxruntime or openvino."
         )
     head = _head(weights)
+    artifacts = [artifact(weights, "network")]
+    sidecar = sidecar_path(weights)
+    if sidecar is not None:
+        artifacts.append(artifact(sidecar, "sidecar"))  # another sidecar is another reading
     session = open_session(weights)
     pre = protocol.preprocess
     return YoloPoseModel(
         session,
         head,
         protocol,
-        artifacts=[artifact(weights, "network")],
+        artifacts=artifacts,
         cost=onnx_cost(weights, (1, 3, pre.input_height, pre.input_width)),
     )
 
@@ -113,14 +118,19 @@ def read_sidecar(path: Path) -> Sidecar | None:
     Raises:
         InputError: It is not JSON, or a field is unknown, missing or out of range.
     """
-    candidates = (path.with_suffix(".json"), path.with_name(f"{path.name}.json"))
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    found = sidecar_path(path)
     if found is None:
         return None
     try:
         return Sidecar.model_validate_json(found.read_bytes())
     except ValidationError as error:
         raise InputError(f"{found}: {describe_validation(error)}") from error
+
+
+def sidecar_path(path: Path) -> Path | None:
+    """Where the description of an ONNX file lies, or None if there is none."""
+    candidates = (path.with_suffix(".json"), path.with_name(f"{path.name}.json"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def _head(path: Path) -> Head:

@@ -11,6 +11,8 @@ from posebench.cli.options import OutputFormat
 
 _INTERRUPTED = 130
 _FAILED = 3
+_FILE_WIDTH = 160
+"""Columns of a table that goes into a file or a pipe, where no terminal sets a width."""
 
 
 def run(
@@ -108,8 +110,12 @@ def _show(records: list[Any], output: OutputFormat) -> None:
 
         typer.echo(markdown_table(records))
     else:
+        import os
+        import sys
+
         from rich.console import Console
 
         from posebench.report.terminal import rich_table
 
-        Console().print(rich_table(records))
+        known = sys.stdout.isatty() or "COLUMNS" in os.environ
+        Console(width=None if known else _FILE_WIDTH).print(rich_table(records))

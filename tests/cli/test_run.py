@@ -91,10 +91,25 @@ def test_bad_input_ends_with_2_and_says_why(
     assert "Traceback" not in done.stderr
 
 
-def test_no_dataset_is_bad_input(tmp_path: Path) -> None:
-    done = posebench("run", "--models", "stick-figure", cwd=tmp_path)
+def test_without_a_dataset_it_is_coco_and_nothing_is_fetched_unasked(tmp_path: Path) -> None:
+    done = posebench("run", "--models", "rfdetr-pose-m,yolov8m-pose", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--dataset" in done.stderr and "--annotations" in done.stderr
+    assert "coco-val2017" in done.stderr and "--download" in done.stderr
+
+
+def test_models_that_cannot_be_had_are_rows_with_a_reason(
+    world: StickWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One publishes no weights; the other's server is down."""
+    monkeypatch.setenv("POSEBENCH_MIRROR", "http://127.0.0.1:9")
+    models = ("--models", "rfdetr-pose-m,yolov8m-pose", "--format", "json")
+    done = posebench("run", *models, *world.options, cwd=tmp_path)
+    assert done.returncode == 3
+    first, second = json.loads(done.stdout)
+    assert first["failure"]["kind"] == second["failure"]["kind"] == "no-weights"
+    assert "no weights are published" in first["failure"]["message"]
+    assert "cannot fetch http://127.0.0.1:9" in second["failure"]["message"]
+    assert "yolov8m-pose" in second["failure"]["remedy"]
 
 
 def test_publish_and_report_take_up_what_run_left(world: StickWorld, tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""The README shows what is in results/, and what it points to is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from posebench import __version__
+from posebench.report.terminal import markdown_table
+from posebench.store import load_records
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+TABLE = re.compile(r"(<!-- table: begin.*?-->\n)(.*?)(<!-- table: end -->)", re.DOTALL)
+
+
+def test_the_table_is_that_of_the_published_results() -> None:
+    """``POSEBENCH_UPDATE_GOLDEN=1`` writes it anew."""
+    text = README.read_text(encoding="utf-8")
+    table = markdown_table(load_records([ROOT / "results"]))
+    if os.environ.get("POSEBENCH_UPDATE_GOLDEN") == "1":
+        README.write_text(TABLE.sub(rf"\g<1>{table}\n\g<3>", text), encoding="utf-8")
+        return
+    found = TABLE.search(text)
+    assert found is not None
+    assert found[2].strip() == table.strip()
+
+
+def test_every_link_of_a_page_leads_somewhere() -> None:
+    for page in [README, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert first is not None and first[1] == __version__
