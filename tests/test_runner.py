@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from stickworld import StickWorld, make_stickworld
 
@@ -47,6 +48,10 @@ def world(tmp_path: Path) -> StickWorld:
     return make_stickworld(tmp_path / "world")
 
 
+def files(world: StickWorld) -> dict[str, Any]:
+    return {"annotations": world.annotations, "images": world.images}
+
+
 def benchmark(
     world: StickWorld, out: Path, *names: str, **options: Any
 ) -> tuple[list[Record], Recorder]:
@@ -54,7 +59,7 @@ def benchmark(
         None,
         {
             "models": [f"{name}={world.weights}" for name in names],
-            "dataset": {"annotations": world.annotations, "images": world.images},
+            "dataset": files(world),
             "out": out,
             "latency": {"warmup": 1, "samples": 3},
             **options,
@@ -195,6 +200,36 @@ def test_a_dataset_of_another_skeleton_is_refused(world: StickWorld, tmp_path: P
     (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", protocol=protocol)
     assert record.failure is not None
     assert "17 keypoints" in record.failure.message and "has 2" in record.failure.message
+
+
+def test_a_failure_does_not_replace_a_good_record(world: StickWorld, tmp_path: Path) -> None:
+    """The model that hangs does so while it is timed: the second picture it ever sees."""
+    options: dict[str, Any] = {"dataset": {**files(world), "limit": 1}, "limits": {"load_s": 3.0}}
+    off = {"enabled": False}
+    (good,), _ = benchmark(world, tmp_path / "runs", "stick-hang", latency=off, **options)
+    assert good.status == "ok"
+    (failed,), _ = benchmark(world, tmp_path / "runs", "stick-hang", **options)
+    assert failed.failure is not None and failed.failure.kind == "timeout"
+    assert load_records([tmp_path / "runs"]) == [good]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_run(tmp_path: Path, how: signal.Signals) -> None:
+    world = make_stickworld(tmp_path / "world", pictures=300)
+    command = [
+        *(sys.executable, "-m", "posebench", "run", *world.options),
+        *("--models", f"stick-slow={world.weights}", "--no-latency", "--out", "runs"),
+    ]
+    parent = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (workers := psutil.Process(parent.pid).children()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.5)
+    parent.send_signal(how)
+    parent.wait(timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
 
 
 def test_latency_can_be_left_out(world: StickWorld, tmp_path: Path) -> None:

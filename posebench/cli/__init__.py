@@ -34,6 +34,9 @@ def main() -> None:
     except PosebenchError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder taken away: the system's, not ours
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(PosebenchError.exit_code)
     except Exception:  # the outermost boundary
         traceback.print_exc()
         sys.stderr.write("internal error: this is a defect of posebench; please report it.\n")

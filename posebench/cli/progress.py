@@ -19,7 +19,7 @@ from posebench.record import Record
 
 
 class RunProgress:
-    """A :class:`posebench.runner.RunObserver` on the terminal."""
+    """A :class:`posebench.model_run.RunObserver` on the terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, soft_wrap=True)

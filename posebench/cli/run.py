@@ -84,9 +84,12 @@ def _number(text: str) -> float:
 
 
 def _execute(planned: Any, output: OutputFormat) -> int:
+    import signal
+
     from posebench.cli.progress import RunProgress
     from posebench.runner import run as run_models
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job ends its workers
     try:
         with RunProgress() as progress:
             records = run_models(planned.config, planned.models, planned.dataset, progress)

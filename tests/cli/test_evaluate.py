@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from coco_problems import Problem, Shape, random_problem, run_ours, strip_boxes
+from coco_problems import Problem, Shape, random_problem, require, run_ours, strip_boxes
 from typer.testing import CliRunner, Result
 
 from posebench.cli.evaluate import evaluate
@@ -75,7 +75,7 @@ def test_null_is_a_dash_with_its_reason(problem: Problem, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("package", ["pycocotools", "xtcocotools", "hotcoco"])
 def test_cross_check_shows_equality(package: str, problem: Problem, tmp_path: Path) -> None:
-    pytest.importorskip(package)
+    require(package)
     found = as_json(problem, tmp_path, "--cross-check", package)["cross_check"]
     assert (found["package"], found["max_difference"]) == (package, 0.0)
     assert found["coco"] == as_json(problem, tmp_path)["coco"]
@@ -86,14 +86,14 @@ def test_cross_check_shows_equality(package: str, problem: Problem, tmp_path: Pa
 
 @pytest.mark.parametrize("package", ["pycocotools", "xtcocotools", "hotcoco"])
 def test_cross_check_of_nothing(package: str, problem: Problem, tmp_path: Path) -> None:
-    pytest.importorskip(package)
+    require(package)
     problem.dt = []
     found = as_json(problem, tmp_path, "--cross-check", package)["cross_check"]
     assert (found["coco"]["AP"], found["max_difference"]) == (0.0, 0.0)
 
 
 def test_cross_check_follows_sigmas_max_dets_and_compat(problem: Problem, tmp_path: Path) -> None:
-    pytest.importorskip("pycocotools")
+    require("pycocotools")
     options = ["--sigmas", ",".join(["0.2"] * 17), "--max-dets", "3", "--compat", "pycocotools"]
     found = as_json(problem, tmp_path, *options, "--cross-check", "pycocotools")
     assert found["cross_check"]["max_difference"] == 0.0
@@ -101,7 +101,7 @@ def test_cross_check_follows_sigmas_max_dets_and_compat(problem: Problem, tmp_pa
 
 
 def test_cross_check_tells_a_difference(problem: Problem, tmp_path: Path) -> None:
-    pytest.importorskip("pycocotools")
+    require("pycocotools")
     for number, person in enumerate(problem.gt["annotations"]):
         person["id"] = number
     figures = [as_json(problem, tmp_path, "--cross-check", "pycocotools")]
@@ -114,7 +114,7 @@ def test_cross_check_tells_a_difference(problem: Problem, tmp_path: Path) -> Non
 
 
 def test_cross_check_reports_what_the_other_cannot_score(problem: Problem, tmp_path: Path) -> None:
-    pytest.importorskip("pycocotools")
+    require("pycocotools")
     del problem.gt["annotations"][0]["num_keypoints"]
     with pytest.raises(InputError, match="pycocotools cannot score these files: KeyError"):
         run(problem, tmp_path, "--cross-check", "pycocotools")
@@ -135,7 +135,7 @@ def predicted(entries: list[dict[str, Any]]) -> Prediction:
 
 @pytest.mark.parametrize("somebody", [True, False])
 def test_shards(somebody: bool, problem: Problem, tmp_path: Path) -> None:
-    pytest.importorskip("pycocotools")
+    require("pycocotools")
     ids = [image["id"] for image in problem.gt["images"]]
     problem.dt = problem.dt if somebody else []
     groups = [[entry for entry in problem.dt if entry["image_id"] == image] for image in ids]

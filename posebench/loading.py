@@ -1,0 +1,129 @@
+"""Loading a model in its worker, and what its results are found by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from posebench.config import EvalProtocol, RunConfig, accuracy_id, latency_id
+from posebench.errors import InputError
+from posebench.protocols import Dataset
+from posebench.record import ArtifactInfo, Environment, Runtime
+from posebench.registry import ModelRequest
+from posebench.weights import ResolvedWeights, natural_runtime
+from posebench.worker_client import WorkerClient
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What the worker says of the model that it loaded.
+
+    Attributes:
+        artifacts: The files it runs from.
+        protocol: As resolved for these weights.
+        runtime: In what it really runs.
+        environment: Of the worker.
+        num_keypoints: K of the loaded weights.
+        decode_version: Of the adapter.
+        cost: Parameters and GFLOPs as counted.
+    """
+
+    artifacts: tuple[ArtifactInfo, ...]
+    protocol: EvalProtocol
+    runtime: Runtime
+    environment: Environment
+    num_keypoints: int
+    decode_version: int
+    cost: dict[str, Any]
+
+    @classmethod
+    def from_reply(cls, reply: dict[str, Any]) -> LoadedModel:
+        """From the worker's answer to ``load``."""
+        return cls(
+            artifacts=tuple(ArtifactInfo.model_validate(a) for a in reply["artifacts"]),
+            protocol=EvalProtocol.model_validate(reply["protocol"]),
+            runtime=Runtime.model_validate(reply["runtime"]),
+            environment=Environment.model_validate(reply["environment"]),
+            num_keypoints=reply["num_keypoints"],
+            decode_version=reply["decode_version"],
+            cost=reply["cost"],
+        )
+
+    def accuracy_id(self, dataset: Dataset) -> str:
+        """Identity of the model's accuracy on a dataset."""
+        return accuracy_id(
+            artifact_sha256=tuple(artifact.sha256 for artifact in self.artifacts),
+            dataset_id=dataset.identity(),
+            protocol=self.protocol,
+            runtime=self.runtime.name,
+            runtime_version=self.runtime.version,
+            precision=self.runtime.precision,
+            device_kind=self.runtime.device.partition(":")[0],
+            decode_version=self.decode_version,
+        )
+
+    def latency_id(self, dataset: Dataset, config: RunConfig) -> str | None:
+        """Identity of the model's latency on this machine; None if none is measured."""
+        if not config.latency.enabled:
+            return None
+        return latency_id(
+            self.accuracy_id(dataset),
+            machine=self.environment.fingerprint,
+            threads=self.runtime.threads,
+            config=config.latency,
+        )
+
+
+def load_model(
+    worker: WorkerClient,
+    request: ModelRequest,
+    weights: ResolvedWeights,
+    config: RunConfig,
+    dataset: Dataset,
+) -> LoadedModel:
+    """Load a model in its worker and check that the run can use it.
+
+    Raises:
+        WorkerFailure: It could not be loaded.
+        InputError: It does not run where the run wants it, or has another number of keypoints.
+    """
+    reply = worker.ask(
+        {
+            "op": "load",
+            "reference": request.reference,
+            "weights": str(weights.path.resolve()),
+            "overrides": config.model_dump(mode="json")["protocol"],
+            "runtime": config.runtime or natural_runtime(weights.path),
+            "precision": config.precision,
+            "device": config.device,
+            "threads": config.threads,
+        },
+        silence_s=config.limits.load_s,
+    )
+    loaded = LoadedModel.from_reply(reply)
+    _check_runtime(request, loaded, config)
+    _check_skeleton(request, loaded, dataset)
+    return loaded
+
+
+def _check_runtime(request: ModelRequest, loaded: LoadedModel, config: RunConfig) -> None:
+    if config.runtime is not None and loaded.runtime.name != config.runtime:
+        raise InputError(
+            f"{request.label} has nothing that {config.runtime} could run.",
+            remedy="Use --runtime native.",
+        )
+    if loaded.runtime.name == "native" and config.device != "cpu":
+        raise InputError(
+            f"{request.label} runs natively, and native models run on the CPU only.",
+            remedy="Use --device cpu, or a runtime that the model can be exported to.",
+        )
+
+
+def _check_skeleton(request: ModelRequest, loaded: LoadedModel, dataset: Dataset) -> None:
+    expected = len(dataset.skeleton.keypoints)
+    if loaded.num_keypoints != expected:
+        raise InputError(
+            f"{request.label} predicts {loaded.num_keypoints} keypoints, the dataset "
+            f"{dataset.name} has {expected}.",
+            remedy="Use weights trained for the dataset's skeleton.",
+        )

@@ -1,0 +1,238 @@
+"""One model of a run, from its card to its Record."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from posebench import __version__, environment, store
+from posebench.cache import atomic_path
+from posebench.checkpoints import TRUST_VARIABLE
+from posebench.config import RunConfig
+from posebench.errors import PosebenchError, WeightsError
+from posebench.evaluation import evaluate
+from posebench.latency.summary import cells
+from posebench.loading import LoadedModel, load_model
+from posebench.predictions import read_predictions, to_detections
+from posebench.protocols import Dataset
+from posebench.record import Failure, Measured, Record, TaskAccuracy
+from posebench.recording import dataset_info, failure_of, model_info
+from posebench.registry import ModelRequest
+from posebench.shards import PassNotes, predict_dataset
+from posebench.types import GroundTruth
+from posebench.weights import ResolvedWeights, resolve_weights
+from posebench.worker_client import WorkerClient, WorkerFailure
+
+_SKIPPED = ("missing-extra", "no-weights")
+
+
+class RunObserver(Protocol):
+    """Told what happens during a run; a progress display, or nothing."""
+
+    def started(self, label: str, images: int) -> None:
+        """A model begins."""
+        ...
+
+    def stage(self, label: str, stage: str) -> None:
+        """A model enters a stage: ``load``, ``predict``, ``evaluate``, ``latency``."""
+        ...
+
+    def advanced(self, images: int) -> None:
+        """Pictures were finished, or found finished by an earlier run."""
+        ...
+
+    def finished(self, record: Record, *, kept: bool) -> None:
+        """A model is done. ``kept``: nothing had to be computed anew."""
+        ...
+
+
+class ModelRun:
+    """One model of a run.
+
+    Args:
+        config: Of the run.
+        request: The model.
+        dataset: To be predicted.
+        truth: Its annotations.
+        observer: Told what happens.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        request: ModelRequest,
+        dataset: Dataset,
+        truth: GroundTruth,
+        observer: RunObserver,
+    ) -> None:
+        self._config = config
+        self._request = request
+        self._dataset = dataset
+        self._truth = truth
+        self._observer = observer
+        self._weights: ResolvedWeights | None = None
+        self._loaded: LoadedModel | None = None
+        self._notes = PassNotes()
+
+    def record(self) -> Record:
+        """Run the model; a failure becomes a Record too. The Record is on disk when it returns.
+
+        A failure never replaces a good record of the same accuracy.
+        """
+        self._observer.started(self._request.label, len(self._dataset.image_ids))
+        try:
+            record, kept = self._measure()
+        except WorkerFailure as error:
+            record, kept = self._failed(error.failure), False
+        except PosebenchError as error:
+            record, kept = self._failed(failure_of(error)), False
+        if record.status == "ok":
+            store.remove_unresolved(self._folder())
+        if not kept and (record.status == "ok" or self._earlier() is None):
+            store.write_record(self._folder(), record)
+        self._observer.finished(record, kept=kept)
+        return record
+
+    def _measure(self) -> tuple[Record, bool]:
+        self._observer.stage(self._request.label, "load")
+        self._weights = resolve_weights(self._request.card, self._request.weights)
+        if self._weights is None:
+            card = self._request.card
+            raise WeightsError(
+                f"no weights are published for {card.name}.",
+                remedy=f"{card.note} Pass your own: {card.name}=path/to/weights.".lstrip(),
+            )
+        worker = WorkerClient(
+            self._config.out / "logs" / f"{store.slug(self._request.label)}.log",
+            interpreter=self._config.interpreter,
+            environment={
+                TRUST_VARIABLE: ",".join(self._config.trust_checkpoints),
+                "OMP_NUM_THREADS": str(self._config.threads),  # what native models go by
+            },
+        )
+        try:
+            outcome = self._work(worker, self._weights)
+        except BaseException:
+            worker.kill()
+            raise
+        worker.close()
+        return outcome
+
+    def _work(self, worker: WorkerClient, weights: ResolvedWeights) -> tuple[Record, bool]:
+        loaded = load_model(worker, self._request, weights, self._config, self._dataset)
+        self._loaded = loaded
+        earlier = self._earlier()
+        if earlier is None:
+            accuracy = self._score(worker, loaded)
+        else:
+            self._take_up(earlier)
+            if earlier.latency_id == loaded.latency_id(self._dataset, self._config):
+                return earlier, True
+            accuracy = earlier.accuracy
+        latency = self._time(worker) if self._config.latency.enabled else {}
+        return self._succeeded(loaded, accuracy, latency), False
+
+    def _folder(self) -> Path:
+        identity = self._loaded.accuracy_id(self._dataset) if self._loaded else None
+        return store.run_folder(self._config.out, self._dataset.name, self._request.label, identity)
+
+    def _earlier(self) -> Record | None:
+        """A good record of the same accuracy from an earlier run, if its files are whole."""
+        path = self._folder() / store.RECORD_NAME
+        if self._loaded is None or not path.exists():
+            return None
+        record = store.read_record(path)
+        same = record.accuracy_id == self._loaded.accuracy_id(self._dataset)
+        good = record.status == "ok" and same and store.files_are_whole(path.parent, record)
+        return record if good else None
+
+    def _take_up(self, earlier: Record) -> None:
+        """Go on from the predictions and the accuracy of an earlier run."""
+        self._observer.advanced(len(self._dataset.image_ids))
+        undecodable = earlier.dataset.undecodable if earlier.dataset else ()
+        peak = earlier.measured.peak_memory_mb if earlier.measured else None
+        self._notes = PassNotes(dict.fromkeys(undecodable, ""), peak)
+
+    def _score(self, worker: WorkerClient, loaded: LoadedModel) -> dict[str, TaskAccuracy]:
+        folder = self._folder()
+        self._observer.stage(self._request.label, "predict")
+        self._notes = predict_dataset(
+            worker,
+            self._dataset,
+            folder / "predictions",
+            self._config.limits,
+            self._observer.advanced,
+        )
+        self._observer.stage(self._request.label, "evaluate")
+        detections = to_detections(read_predictions(folder / "predictions"), self._truth.image_ids)
+        matches, accuracy = evaluate(self._truth, detections, loaded.protocol.evaluation)
+        matches.save(folder / "matches.npz")
+        return accuracy
+
+    def _time(self, worker: WorkerClient) -> dict[str, list[float]]:
+        self._observer.stage(self._request.label, "latency")
+        latency = self._config.latency
+        ids = list(self._dataset.image_ids)
+        chosen = np.linspace(0, len(ids) - 1, min(latency.samples, len(ids))).round().astype(int)
+        request = {
+            "op": "time_round",
+            "paths": [str(self._dataset.image_path(ids[i]).resolve()) for i in chosen],
+            "warmup": latency.warmup,
+            "samples": latency.samples,
+        }
+        reply = worker.ask(request, silence_s=self._config.limits.load_s)
+        samples: dict[str, list[float]] = reply["samples"]
+        arrays = {f"{span}_ms": np.asarray(values) for span, values in samples.items()}
+        path = self._folder() / "latency.npz"
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **arrays)
+        return samples
+
+    def _succeeded(
+        self,
+        loaded: LoadedModel,
+        accuracy: dict[str, TaskAccuracy],
+        latency: dict[str, list[float]],
+    ) -> Record:
+        return self._base(
+            status="ok",
+            measured=Measured(**loaded.cost, peak_memory_mb=self._notes.peak_memory_mb),
+            accuracy=accuracy,
+            latency=cells(latency, config=self._config.latency, threads=loaded.runtime.threads),
+            files=store.side_files(self._folder()),
+        )
+
+    def _failed(self, failure: Failure) -> Record:
+        status = "skipped" if failure.kind in _SKIPPED else "error"
+        return self._base(status=status, failure=failure)
+
+    def _base(self, **fields: Any) -> Record:
+        config, dataset, loaded = self._config, self._dataset, self._loaded
+        known: dict[str, Any] = {
+            "accuracy_id": None,
+            "latency_id": None,
+            "environment": environment.describe(),
+            "protocol": None,
+            "runtime": None,
+        }
+        if loaded is not None:
+            known = {
+                "accuracy_id": loaded.accuracy_id(dataset),
+                "latency_id": loaded.latency_id(dataset, config),
+                "environment": loaded.environment,
+                "protocol": loaded.protocol,
+                "runtime": loaded.runtime,
+                "artifacts": loaded.artifacts,
+            }
+        return Record(
+            created_at=datetime.now(timezone.utc),
+            posebench_version=__version__,
+            model=model_info(self._request, self._weights),
+            dataset=dataset_info(dataset, self._truth, self._notes.undecodable),
+            latency_protocol=config.latency if config.latency.enabled else None,
+            **known,
+            **fields,
+        )

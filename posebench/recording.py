@@ -1,0 +1,58 @@
+"""What a Record says, from the parts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from posebench.errors import MissingExtraError, PosebenchError, WeightsError
+from posebench.protocols import Dataset
+from posebench.record import ClaimInfo, DatasetInfo, Failure, ModelInfo
+from posebench.registry import ModelRequest
+from posebench.types import GroundTruth
+from posebench.weights import ResolvedWeights
+
+
+def model_info(request: ModelRequest, weights: ResolvedWeights | None) -> ModelInfo:
+    """What is known of a model; of the user's own weights nobody knows the training data."""
+    card = request.card
+    published = weights.published if weights else None
+    own = request.weights is not None and published is None and bool(card.weights)
+    return ModelInfo(
+        name=card.name,
+        label=request.label,
+        family=card.family,
+        paradigm=card.paradigm,
+        skeleton=card.skeleton,
+        licence=card.licence,
+        weights_licence=published.licence if published else None,
+        training_data=() if own else card.training_data,
+        checkpoint_generation=published.generation if published else None,
+        claims=tuple(ClaimInfo(**asdict(claim)) for claim in card.claims),
+        note=card.note,
+    )
+
+
+def dataset_info(dataset: Dataset, truth: GroundTruth, undecodable: Iterable[str]) -> DatasetInfo:
+    """What was scored."""
+    counted = ~truth.is_crowd & (truth.num_keypoints > 0)
+    return DatasetInfo(
+        name=dataset.name,
+        identity=dataset.identity(),
+        images=len(dataset.image_ids),
+        people=int(counted.sum()),
+        area=truth.area_source,
+        skeleton=dataset.skeleton.name,
+        undecodable=tuple(undecodable),
+    )
+
+
+def failure_of(error: PosebenchError) -> Failure:
+    """An error as a Record keeps it."""
+    kind = "bad-input"
+    if isinstance(error, WeightsError):
+        kind = "no-weights"
+    elif isinstance(error, MissingExtraError):
+        kind = "missing-extra"
+    message = BaseException.__str__(error)
+    return Failure.model_validate({"kind": kind, "message": message, "remedy": error.remedy})
