@@ -23,7 +23,7 @@ DEFAULT_BENCH = (
 
 
 def _groups(*names: str) -> list[str]:
-    return nox.project.dependency_groups(PROJECT, *names)
+    return list(nox.project.dependency_groups(PROJECT, *names))
 
 
 @nox.session

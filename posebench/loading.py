@@ -49,11 +49,11 @@ class LoadedModel:
             cost=reply["cost"],
         )
 
-    def accuracy_id(self, dataset: Dataset) -> str:
+    def accuracy_id(self, dataset_id: str) -> str:
         """Identity of the model's accuracy on a dataset."""
         return accuracy_id(
             artifact_sha256=tuple(artifact.sha256 for artifact in self.artifacts),
-            dataset_id=dataset.identity(),
+            dataset_id=dataset_id,
             protocol=self.protocol,
             runtime=self.runtime.name,
             runtime_version=self.runtime.version,
@@ -62,12 +62,12 @@ class LoadedModel:
             decode_version=self.decode_version,
         )
 
-    def latency_id(self, dataset: Dataset, config: RunConfig) -> str | None:
+    def latency_id(self, dataset_id: str, config: RunConfig) -> str | None:
         """Identity of the model's latency on this machine; None if none is measured."""
         if not config.latency.enabled:
             return None
         return latency_id(
-            self.accuracy_id(dataset),
+            self.accuracy_id(dataset_id),
             machine=self.environment.fingerprint,
             threads=self.runtime.threads,
             config=config.latency,

@@ -56,6 +56,7 @@ class ModelRun:
         config: Of the run.
         request: The model.
         dataset: To be predicted.
+        dataset_id: Its ``recording.scored_identity``.
         truth: Its annotations.
         observer: Told what happens.
     """
@@ -65,12 +66,14 @@ class ModelRun:
         config: RunConfig,
         request: ModelRequest,
         dataset: Dataset,
+        dataset_id: str,
         truth: GroundTruth,
         observer: RunObserver,
     ) -> None:
         self._config = config
         self._request = request
         self._dataset = dataset
+        self._dataset_id = dataset_id
         self._truth = truth
         self._observer = observer
         self._weights: ResolvedWeights | None = None
@@ -129,14 +132,14 @@ class ModelRun:
             accuracy = self._score(worker, loaded)
         else:
             self._take_up(earlier)
-            if earlier.latency_id == loaded.latency_id(self._dataset, self._config):
+            if earlier.latency_id == loaded.latency_id(self._dataset_id, self._config):
                 return earlier, True
             accuracy = earlier.accuracy
         latency = self._time(worker) if self._config.latency.enabled else {}
         return self._succeeded(loaded, accuracy, latency), False
 
     def _folder(self) -> Path:
-        identity = self._loaded.accuracy_id(self._dataset) if self._loaded else None
+        identity = self._loaded.accuracy_id(self._dataset_id) if self._loaded else None
         return store.run_folder(self._config.out, self._dataset.name, self._request.label, identity)
 
     def _earlier(self) -> Record | None:
@@ -145,7 +148,7 @@ class ModelRun:
         if self._loaded is None or not path.exists():
             return None
         record = store.read_record(path)
-        same = record.accuracy_id == self._loaded.accuracy_id(self._dataset)
+        same = record.accuracy_id == self._loaded.accuracy_id(self._dataset_id)
         good = record.status == "ok" and same and store.files_are_whole(path.parent, record)
         return record if good else None
 
@@ -210,7 +213,7 @@ class ModelRun:
         return self._base(status=status, failure=failure)
 
     def _base(self, **fields: Any) -> Record:
-        config, dataset, loaded = self._config, self._dataset, self._loaded
+        config, loaded = self._config, self._loaded
         known: dict[str, Any] = {
             "accuracy_id": None,
             "latency_id": None,
@@ -220,8 +223,8 @@ class ModelRun:
         }
         if loaded is not None:
             known = {
-                "accuracy_id": loaded.accuracy_id(dataset),
-                "latency_id": loaded.latency_id(dataset, config),
+                "accuracy_id": loaded.accuracy_id(self._dataset_id),
+                "latency_id": loaded.latency_id(self._dataset_id, config),
                 "environment": loaded.environment,
                 "protocol": loaded.protocol,
                 "runtime": loaded.runtime,
@@ -231,7 +234,9 @@ class ModelRun:
             created_at=datetime.now(timezone.utc),
             posebench_version=__version__,
             model=model_info(self._request, self._weights),
-            dataset=dataset_info(dataset, self._truth, self._notes.undecodable),
+            dataset=dataset_info(
+                self._dataset, self._dataset_id, self._truth, self._notes.undecodable
+            ),
             latency_protocol=config.latency if config.latency.enabled else None,
             **known,
             **fields,

@@ -39,6 +39,7 @@ class Plan:
             f"{self.dataset.skeleton.name}",
             f"device   {config.device}, {config.precision}, {config.threads} thread(s)",
             f"out      {config.out}",
+            *(f"note     {note}" for note in self.dataset.notes),
         ]
         for request in self.models:
             runtime = config.runtime or natural_runtime(request.weights)

@@ -175,6 +175,11 @@ class Dataset(Protocol):
         ...
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What a user should know about the annotations, one sentence each."""
+        ...
+
+    @property
     def image_ids(self) -> Sequence[int]:
         """Every image id, in the dataset's order."""
         ...
@@ -188,5 +193,5 @@ class Dataset(Protocol):
         ...
 
     def identity(self) -> str:
-        """Hex digest of what is scored: annotations, image ids and picture bytes' names."""
+        """Hex digest of the annotations, of the image ids in use and of what they mean."""
         ...

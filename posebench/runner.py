@@ -13,6 +13,7 @@ from posebench.config import RunConfig
 from posebench.model_run import ModelRun, RunObserver
 from posebench.protocols import Dataset
 from posebench.record import Record
+from posebench.recording import scored_identity
 from posebench.registry import ModelRequest
 
 
@@ -30,4 +31,7 @@ def run(
     """
     store.check_writable(config.out)
     truth = dataset.ground_truth()
-    return [ModelRun(config, request, dataset, truth, observer).record() for request in models]
+    identity = scored_identity(dataset)
+    return [
+        ModelRun(config, request, dataset, identity, truth, observer).record() for request in models
+    ]

@@ -118,6 +118,15 @@ def test_other_weights_are_another_run(world: StickWorld, tmp_path: Path) -> Non
     assert len(load_records([tmp_path / "runs"])) == 2
 
 
+def test_a_replaced_picture_is_another_run(world: StickWorld, tmp_path: Path) -> None:
+    (first,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    picture = world.images / "003.png"
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    (second,), observer = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert "predict" in observer.stages
+    assert first.accuracy_id != second.accuracy_id
+
+
 def test_a_damaged_shard_is_predicted_again(world: StickWorld, tmp_path: Path) -> None:
     benchmark(world, tmp_path / "runs", "stick-figure")
     (shard,) = (tmp_path / "runs").rglob("shard-00000.npz")
