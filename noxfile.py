@@ -79,7 +79,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types, strictly, tests included."""
-    session.install(*CONSTRAINTS, "-e", ".", *_groups("types"))
+    session.install(*CONSTRAINTS, "-e", ".[report]", *_groups("types"))
     session.run("mypy", "posebench", "adapters", "tests", "benchmarks", "noxfile.py")
 
 
