@@ -5,7 +5,3 @@ file is touched until a function is called.
 """
 
 __version__ = "0.1.0"
-
-
-class PosebenchWarning(UserWarning):
-    """Something a user should know that does not stop the run."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
+from support import require_oracle
 
 from posebench.datasets.coco import CocoDataset
 from posebench.datasets.results import Results, load_predictions
@@ -196,7 +196,7 @@ def run_reference(
     max_dets: list[int] | None = None,
 ) -> Theirs:
     """Score with a reference evaluator; -1 becomes None."""
-    require(package)
+    require_oracle(package)
     problem = problem.copy()
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator = _reference(package, problem, task)
@@ -211,14 +211,6 @@ def run_reference(
     stats = [None if value == -1 else float(value) for value in np.asarray(evaluator.stats)]
     found = evaluator.eval
     return Theirs(np.asarray(found["precision"]), np.asarray(found["recall"]), stats)
-
-
-def require(package: str) -> None:
-    """Skip the test where a reference evaluator is missing or was built for another numpy."""
-    try:
-        importlib.import_module(package if package == "hotcoco" else f"{package}.cocoeval")
-    except (ImportError, ValueError) as error:
-        pytest.skip(f"{package} cannot be imported: {error}")
 
 
 def _reference(package: str, problem: Problem, task: str) -> Any:

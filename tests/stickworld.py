@@ -33,6 +33,29 @@ class StickWorld:
         return ["--annotations", str(self.annotations), "--images", str(self.images)]
 
 
+def as_yolo(world: StickWorld) -> Path:
+    """The same people as a YOLO-pose folder; its data file."""
+    document = json.loads(world.annotations.read_text())
+    sizes = {
+        image["id"]: np.array([image["width"], image["height"]]) for image in document["images"]
+    }
+    names = {image["id"]: image["file_name"] for image in document["images"]}
+    labels = world.images.parent / "labels"
+    labels.mkdir()
+    for annotation in document["annotations"]:
+        size = sizes[annotation["image_id"]]
+        x, y, w, h = annotation["bbox"]
+        box = np.array([x + w / 2, y + h / 2, w, h]) / np.tile(size, 2)
+        points = np.array(annotation["keypoints"]).reshape(-1, 3)
+        points[:, :2] /= size
+        line = " ".join(f"{value:.6f}" for value in [*box, *points.ravel()])
+        label = labels / names[annotation["image_id"]]
+        label.with_suffix(".txt").write_text(f"0 {line}\n")
+    data = world.images.parent / "data.yaml"
+    data.write_text("val: images\nnames: [person]\nkpt_shape: [17, 3]\n")
+    return data
+
+
 def make_stickworld(folder: Path, pictures: int = 4) -> StickWorld:
     """Draw the pictures and write the annotations and the weights."""
     from posebench_stick import _FIGURE

@@ -34,6 +34,18 @@ def require(module: str) -> ModuleType:
     return importlib.import_module(module)
 
 
+def require_oracle(package: str) -> None:
+    """Import a reference evaluator, or skip or fail as ``require`` does.
+
+    xtcocotools is built for numpy 1 and not for Python 3.13, so there it always skips.
+    """
+    if package == "xtcocotools" and (np.lib.NumpyVersion(np.__version__) >= "2.0.0"):
+        pytest.skip("xtcocotools is built for numpy 1")
+    require(package)
+    if package != "hotcoco":
+        importlib.import_module(f"{package}.cocoeval")
+
+
 @cache
 def read_rgb(path: Path) -> Image:
     """A picture as a model sees it; the array is shared, so do not write to it."""

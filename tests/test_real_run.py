@@ -7,12 +7,11 @@ pycocotools; the figures here may differ from it by what that rounding does, bel
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import posebench
 from support import require
 
 pytestmark = [pytest.mark.data, pytest.mark.framework]
@@ -21,16 +20,6 @@ KNOWN = {
     "AP": 0.456967, "AP50": 0.702755, "AP75": 0.526058, "APm": 0.366961, "APl": 0.580000,
     "AR": 0.541176, "AR50": 0.784314, "AR75": 0.601307, "ARm": 0.455682, "ARl": 0.656923,
 }  # fmt: skip
-
-
-def posebench(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "posebench", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def run(coco_mini: Path, folder: Path, model: str, *options: str) -> Any:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from posebench.types import GroundTruth
 
 
+_DISAGREED = 1
+_TOLERANCE = 1e-12
+
+
 class Compat(str, Enum):
     """Whose behaviour to reproduce on input that is not valid."""
 
@@ -80,6 +84,14 @@ def evaluate(
             cross_check, annotations, entries, accuracy, ground_truth, max_dets
         )
     typer.echo(_render(content, output))
+    if cross_check is not None and not _agrees(content["cross_check"]):
+        raise typer.Exit(_DISAGREED)
+
+
+def _agrees(check: dict[str, Any]) -> bool:
+    """Whether another evaluator gives the same figures, up to the order of its sums."""
+    difference = check["max_difference"]
+    return difference is not None and difference <= _TOLERANCE
 
 
 def _sigmas(text: str | None) -> tuple[float, ...] | None:

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from commands import posebench
 from stickworld import StickWorld, make_stickworld
 from support import require
 
@@ -14,23 +13,14 @@ def world(tmp_path: Path) -> StickWorld:
     return make_stickworld(tmp_path / "world")
 
 
-def check(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "posebench", "check", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_a_third_partys_model_passes(world: StickWorld) -> None:
-    done = check(f"stick-figure={world.weights}", "--images", str(world.images))
+    done = posebench("check", f"stick-figure={world.weights}", "--images", str(world.images))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stderr
 
 
 def test_a_model_that_breaks_the_contract_fails(world: StickWorld) -> None:
-    done = check(f"stick-moody={world.weights}")
+    done = posebench("check", f"stick-moody={world.weights}")
     assert done.returncode == 3
     assert "fail  deterministic" in done.stdout, done.stdout
 
@@ -39,7 +29,7 @@ def test_a_model_that_breaks_the_contract_fails(world: StickWorld) -> None:
 @pytest.mark.framework
 def test_the_real_yolov8n_passes_on_real_pictures(yolov8n_onnx: Path, coco_mini: Path) -> None:
     require("onnxruntime")
-    done = check(f"yolov8n-pose={yolov8n_onnx}", "--images", str(coco_mini / "images"))
+    done = posebench("check", f"yolov8n-pose={yolov8n_onnx}", "--images", str(coco_mini / "images"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -54,6 +44,6 @@ def test_the_real_yolov8n_passes_on_real_pictures(yolov8n_onnx: Path, coco_mini:
 def test_what_cannot_be_checked_says_why(
     world: StickWorld, arguments: list[str], message: str
 ) -> None:
-    done = check(*(a.replace("WEIGHTS", str(world.weights)) for a in arguments))
+    done = posebench("check", *(a.replace("WEIGHTS", str(world.weights)) for a in arguments))
     assert done.returncode == 2
     assert message in done.stderr

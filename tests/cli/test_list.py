@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+
+from commands import posebench
 
 
 def list_models(*arguments: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-m", "posebench", "list", *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    finished = posebench("list", *arguments)
+    assert finished.returncode == 0, finished.stderr
     return finished.stdout
 
 

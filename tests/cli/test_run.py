@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from stickworld import StickWorld, make_stickworld
+from commands import posebench
+from stickworld import StickWorld, as_yolo, make_stickworld
 
 from posebench.record import parse_record
 
@@ -16,16 +15,6 @@ from posebench.record import parse_record
 @pytest.fixture
 def world(tmp_path: Path) -> StickWorld:
     return make_stickworld(tmp_path / "world")
-
-
-def posebench(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "posebench", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_standard_output_is_an_array_of_records(world: StickWorld, tmp_path: Path) -> None:
@@ -51,6 +40,19 @@ def test_the_table_goes_to_standard_output(world: StickWorld, tmp_path: Path, fo
     assert done.returncode == 3, "a model that was asked for by name failed"
     assert "stick-figure" in done.stdout and "100.0" in done.stdout
     assert "box of matches is empty" in " ".join(done.stdout.split())
+
+
+def test_a_yolo_folder_is_a_dataset_too(world: StickWorld, tmp_path: Path) -> None:
+    done = posebench(
+        *("run", "--models", f"stick-figure={world.weights}", "--dataset", as_yolo(world)),
+        *("--no-latency", "--format", "json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (document,) = json.loads(done.stdout)
+    record = parse_record(document, source="stdout")
+    assert record.figure("keypoints", "AP") == 1.0
+    assert record.dataset is not None and record.dataset.area == "0.53 x box"
 
 
 def test_a_dry_run_prints_the_plan_and_leaves_no_trace(world: StickWorld, tmp_path: Path) -> None:

@@ -1,0 +1,18 @@
+"""The posebench command as a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def posebench(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m posebench`` to its end; both outputs as text."""
+    return subprocess.run(
+        [sys.executable, "-m", "posebench", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
