@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import nox
@@ -56,15 +57,40 @@ def tests_core(session: nox.Session, numpy: str) -> None:
 
 @nox.session
 def tests_wheel(session: nox.Session) -> None:
-    """Build the wheel and test it, not the working tree."""
+    """Build the wheel and test it from a folder that holds no source of posebench."""
     session.install("build")
-    folder = Path(session.create_tmp()) / "dist"
-    shutil.rmtree(folder, ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
-    (wheel,) = folder.glob("*.whl")
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), silent=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    _check_contents(session, wheel)
     session.install(*CONSTRAINTS, f"{wheel}[onnxruntime,report]", *_groups("test"))
     session.install("--no-deps", "tests/plugin")
-    session.run("pytest", "tests", *session.posargs, env=QUIET)
+    elsewhere = _copy_without_source(folder / "elsewhere")
+    data = os.environ.get("POSEBENCH_TEST_DATA", str(Path("..", "shared", "data").resolve()))
+    session.chdir(elsewhere)
+    env = {**QUIET, "POSEBENCH_TEST_DATA": data}
+    session.run("pytest", "tests", "--ignore=tests/test_architecture.py", *session.posargs, env=env)
+
+
+def _check_contents(session: nox.Session, wheel: Path) -> None:
+    """Nothing called ``adapters`` or ``tests`` may ever be installed."""
+    with zipfile.ZipFile(wheel) as archive:
+        top = {name.split("/")[0] for name in archive.namelist()}
+    expected = {"posebench", "posebench_adapters"}
+    if {name for name in top if not name.endswith(".dist-info")} != expected:
+        session.error(f"{wheel.name} holds {sorted(top)}, expected {sorted(expected)}")
+
+
+def _copy_without_source(folder: Path) -> Path:
+    """The tests and what they read, but no package that could be imported by accident."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("tests", "docs", "results", "reports"):
+        shutil.copytree(name, folder / name)
+    for file in (*Path().glob("*.md"), Path("pyproject.toml"), Path("LICENSE")):
+        shutil.copy(file, folder)
+    return folder
 
 
 @nox.session

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
-import platformdirs
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 CACHE_VARIABLE = "POSEBENCH_CACHE"
+_PLAIN_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<|][biufU][1-9]\d*)', 'fortran_order': False, "
+    rb"'shape': \(([\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
 
 
 def cache_dir(*parts: str) -> Path:
     """A folder of the cache, not created. ``POSEBENCH_CACHE`` moves the root."""
-    root = os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("posebench")
+    root = os.environ.get(CACHE_VARIABLE)
+    if not root:
+        import platformdirs
+
+        root = platformdirs.user_cache_dir("posebench")
     return Path(root).joinpath(*parts)
 
 
@@ -26,6 +38,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
     A reader therefore sees the old file, the new file or none, never a part of one.
     """
+    import tempfile
+
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
@@ -55,3 +69,63 @@ def file_sha256(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+class HashedFile:
+    """A file that another thread reads and hashes, while this one imports what will use it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._content: tuple[bytes, str] | None = None
+        self._error: OSError | None = None
+        self._thread = Thread(target=self._read, name="posebench-hash", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            raw = self.path.read_bytes()
+        except OSError as error:
+            self._error = error
+        else:
+            self._content = raw, hashlib.sha256(raw).hexdigest()
+
+    def result(self) -> tuple[bytes, str]:
+        """The bytes and the hex digest of their sha256.
+
+        Raises:
+            OSError: The file cannot be read.
+        """
+        self._thread.join()
+        if self._content is None:
+            raise self._error or OSError(f"{self.path} was not read")
+        return self._content
+
+
+def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Arrays of an ``.npz`` without pickles, read-only; those of ``names`` that are in it, or all.
+
+    ``numpy.load`` parses each array's header as Python source, which takes longer than reading an
+    array of a shard. Checksums are compared as there.
+
+    Raises:
+        OSError, ValueError, EOFError, zipfile.BadZipFile: Not such a file, or damaged.
+    """
+    from zipfile import ZipFile
+
+    with ZipFile(path) as archive:
+        members = [(member.removesuffix(".npy"), member) for member in archive.namelist()]
+        wanted = [(name, member) for name, member in members if names is None or name in names]
+        return {name: _array(archive.read(member)) for name, member in wanted}
+
+
+def _array(raw: bytes) -> npt.NDArray[Any]:
+    import numpy as np
+
+    plain = _PLAIN_HEADER.match(raw)
+    if plain is None:
+        from io import BytesIO
+
+        array: npt.NDArray[Any] = np.lib.format.read_array(BytesIO(raw), allow_pickle=False)
+        return array
+    shape = [int(length) for length in plain[2].split(b",") if length.strip()]
+    return np.frombuffer(raw, plain[1].decode(), offset=plain.end()).reshape(shape)

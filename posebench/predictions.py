@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from posebench.cache import atomic_path
+from posebench.cache import atomic_path, read_arrays
 from posebench.errors import InputError
 from posebench.types import Detections, Float32Array, IntArray, Prediction, Tensor
 
@@ -91,8 +91,7 @@ def read_shard(path: Path) -> PredictionSet:
         InputError: Not a shard, damaged, or written by a newer posebench.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(path)
     except (OSError, ValueError, BadZipFile, EOFError) as error:
         raise InputError(f"{path}: not a readable predictions shard ({error}).") from error
     version = int(arrays.pop("format_version", 0))
@@ -161,7 +160,7 @@ def to_detections(predictions: PredictionSet, image_ids: IntArray) -> Detections
     class_ids = predictions.class_ids
     return Detections(
         image_index=rows.astype(np.int64),
-        keypoints=predictions.keypoints.astype(np.float64),
+        keypoints=predictions.keypoints,
         scores=predictions.scores.astype(np.float64),
         class_ids=np.zeros(len(rows), np.int64) if class_ids is None else class_ids,
         boxes=None if boxes is None else boxes64,

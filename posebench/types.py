@@ -159,14 +159,14 @@ class Detections:
 
     Attributes:
         image_index: (D,) int64, position of each detection's image in ``GroundTruth.image_ids``.
-        keypoints: (D, K, 2) float64 pixels.
+        keypoints: (D, K, 2) float64 or float32 pixels, as they were predicted or read.
         scores: (D,) float64, what AP ranks by.
         class_ids: (D,) int64 zero-based class.
         boxes: (D, 4) float64 x, y, w, h in pixels, or None.
     """
 
     image_index: IntArray
-    keypoints: Float64Array
+    keypoints: Float64Array | Float32Array
     scores: Float64Array
     class_ids: IntArray
     boxes: Float64Array | None = None

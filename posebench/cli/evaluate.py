@@ -58,12 +58,19 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score anybody's predictions by the rules of the COCO keypoint challenge."""
+    import gc, os
+    if os.environ.get("NOGC"): gc.disable()
+    from posebench.cache import HashedFile
+
+    reading = HashedFile(annotations)  # Done before numpy is imported.
     from posebench.datasets.coco import CocoDataset
     from posebench.datasets.results import load_predictions
     from posebench.evaluation import document, score
 
     as_package = compat is not None
-    dataset = CocoDataset.open(annotations, sigmas=_sigmas(sigmas), pycocotools_ids=as_package)
+    dataset = CocoDataset.open(
+        annotations, sigmas=_sigmas(sigmas), pycocotools_ids=as_package, reading=reading
+    )
     ground_truth = dataset.ground_truth()
     results = load_predictions(predictions, dataset, ground_truth, compat=as_package)
     accuracy = score(
@@ -84,6 +91,8 @@ def evaluate(
             cross_check, annotations, entries, accuracy, ground_truth, max_dets
         )
     typer.echo(_render(content, output))
+    if os.environ.get("FREEZE"): gc.freeze()
+    if os.environ.get("EXIT"): import sys; sys.stdout.flush(); os._exit(0)
     if cross_check is not None and not _agrees(content["cross_check"]):
         raise typer.Exit(_DISAGREED)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from posebench.cache import atomic_path, cache_dir
-from posebench.datasets.jsonfile import Entries, collector_paused, parse, read_bytes
+from posebench.cache import HashedFile, atomic_path, cache_dir, read_arrays
+from posebench.datasets.jsonfile import Entries, collector_paused, parse, read_hashed
 from posebench.errors import InputError
 from posebench.types import BoolArray, Float64Array, IntArray
 
@@ -68,19 +67,21 @@ class Annotations:
     notes: Strings
 
 
-def load_annotations(path: Path, *, pycocotools_ids: bool = False) -> Annotations:
+def load_annotations(
+    path: Path, *, pycocotools_ids: bool = False, reading: HashedFile | None = None
+) -> Annotations:
     """Read, check and convert an annotation file, or take it from the cache.
 
     Args:
         path: COCO annotation JSON.
         pycocotools_ids: Do with repeated annotation ids, and with annotations of pictures that
             are not listed, what pycocotools does, instead of refusing them.
+        reading: The file, if another thread reads it already.
 
     Raises:
         InputError: The file is not what it should be; names the entry, the field and the remedy.
     """
-    raw = read_bytes(path)
-    digest = hashlib.sha256(raw).hexdigest()
+    raw, digest = read_hashed(reading or HashedFile(path))
     cached = cache_dir("ground-truth", f"{digest}-{CACHE_VERSION}.npz")
     if not pycocotools_ids and (found := _read_cache(cached)) is not None:
         return found
@@ -94,9 +95,8 @@ def load_annotations(path: Path, *, pycocotools_ids: bool = False) -> Annotation
 
 def _read_cache(path: Path) -> Annotations | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return Annotations(**{field.name: archive[field.name] for field in fields(Annotations)})
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return Annotations(**read_arrays(path))
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile):
         return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posebench.cache import HashedFile
 from posebench.datasets.annotations import Annotations, load_annotations
 from posebench.datasets.skeletons import make_skeleton
 from posebench.errors import InputError
@@ -44,6 +45,7 @@ class CocoDataset:
         limit: int | None = None,
         name: str | None = None,
         pycocotools_ids: bool = False,
+        reading: HashedFile | None = None,
     ) -> CocoDataset:
         """Read an annotation file.
 
@@ -54,13 +56,16 @@ class CocoDataset:
             limit: Use only so many pictures, the smallest ids first.
             name: Short name; by default the annotation file's.
             pycocotools_ids: Treat faulty ids as pycocotools does instead of refusing them.
+            reading: The annotation file, if another thread reads it already.
 
         Raises:
             InputError: The annotations are invalid, or ``images`` is not a folder.
         """
         if images is not None and not images.is_dir():
             raise InputError(f"{images}: not a folder.", remedy="Give the folder of the pictures.")
-        content = load_annotations(annotations, pycocotools_ids=pycocotools_ids)
+        content = load_annotations(
+            annotations, pycocotools_ids=pycocotools_ids, reading=reading
+        )
         skeleton = make_skeleton(
             [str(keypoint) for keypoint in content.keypoint_names],
             content.keypoints.shape[1],

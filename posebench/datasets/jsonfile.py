@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from posebench.cache import HashedFile
 from posebench.errors import InputError
 from posebench.types import BoolArray, Float64Array, IntArray
 
@@ -40,11 +41,32 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         InputError: It cannot be read, or is empty.
     """
-    try:
+    with _readable(path):
         raw = path.read_bytes()
+    return _not_empty(raw, path)
+
+
+def read_hashed(file: HashedFile) -> tuple[bytes, str]:
+    """The bytes and the digest of a file that is read in the background.
+
+    Raises:
+        InputError: It cannot be read, or is empty.
+    """
+    with _readable(file.path):
+        raw, digest = file.result()
+    return _not_empty(raw, file.path), digest
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    if not raw.strip():
+
+
+def _not_empty(raw: bytes, path: Path) -> bytes:
+    if not raw or raw.isspace():
         raise InputError(f"{path}: the file is empty.", remedy="Was it written completely?")
     return raw
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from posebench.metrics.matches import Bits, Matches
+from posebench.metrics.ordering import falling
+from posebench.metrics.threads import in_two_threads
 from posebench.types import Float64Array, IntArray
 
 RECALLS: Float64Array = np.linspace(0.0, 1.0, 101)
@@ -100,11 +103,15 @@ def accumulate(matches: Matches) -> Curves:
         for n, max_dets in enumerate(matches.max_dets):
             order = _ranking(matches, class_id, int(max_dets))
             matched, ignored = matches.matched[order], matches.ignored[order]
-            for area in np.flatnonzero(people[class_id]):
-                for t in range(thresholds):
-                    precision[t, :, class_id, area, n], recall[t, class_id, area, n] = _curve(
-                        matched, ignored, matches.bit(int(area), t), int(people[class_id, area])
-                    )
+            present = np.flatnonzero(people[class_id]).tolist()
+            places = list(product(present, range(thresholds)))
+
+            def curve(place: tuple[int,int]) -> tuple[Float64Array, float]:
+                area, t = place
+                return _curve(matched, ignored, matches.bit(area, t), int(people[class_id, area]))
+
+            for (area, t), found in zip(places, in_two_threads(curve, places), strict=True):
+                precision[t, :, class_id, area, n], recall[t, class_id, area, n] = found
     return Curves(precision, recall)
 
 
@@ -117,7 +124,7 @@ def people_count(matches: Matches) -> IntArray:
 
 def _ranking(matches: Matches, class_id: int, max_dets: int) -> IntArray:
     rows = np.flatnonzero((matches.class_ids == class_id) & (matches.ranks < max_dets))
-    return rows[np.argsort(-matches.scores[rows], kind="stable")]
+    return rows[falling(matches.scores[rows])]
 
 
 def _curve(matched: Bits, ignored: Bits, bit: np.uint64, people: int) -> tuple[Float64Array, float]:

@@ -15,7 +15,8 @@ import numpy as np
 from posebench.metrics.boxes import IouPairs
 from posebench.metrics.matches import Bits, Matches
 from posebench.metrics.matching import Assignment, Ranking, Similarity, assign, candidates, rank
-from posebench.metrics.oks import Extents, OksPairs, Targets
+from posebench.metrics.oks import OksPairs, Targets
+from posebench.metrics.sieve import Extents
 from posebench.types import BoolArray, Detections, Float64Array, GroundTruth, IntArray, Tensor
 
 THRESHOLDS: Float64Array = np.linspace(0.5, 0.95, 10)
@@ -66,7 +67,7 @@ def match_keypoints(
     sigmas = np.array(ground_truth.skeleton.sigmas)
     extents = Extents.of(detections.keypoints)
     pairs = OksPairs(
-        xy=np.ascontiguousarray(detections.keypoints.transpose(2, 0, 1)),
+        keypoints=np.ascontiguousarray(detections.keypoints),
         detected=extents,
         targets=Targets.of(ground_truth, sigmas),
         floor=float(THRESHOLDS[0]),
@@ -222,11 +223,9 @@ def _with_keypoints(matches: Matches, ground_truth: GroundTruth, oks: OksPairs) 
     targets = oks.targets
     similarity = np.zeros((len(pairs), len(ground_truth.skeleton.keypoints)))
     labelled = np.zeros(similarity.shape, np.bool_)
-    counts = targets.count[people]
-    for count in np.unique(counts[counts > 0]):
-        chosen = np.flatnonzero(counts == count)
-        columns: Tensor = targets.order[people[chosen], :count]
-        terms = oks.similarities(rows[chosen], people[chosen], int(count))
+    for chosen in oks.by_count(people, np.flatnonzero(targets.count[people] > 0)):
+        terms = oks.similarities(rows[chosen], people[chosen])
+        columns: Tensor = targets.order[people[chosen], : terms.shape[1]]
         similarity[chosen[:, None], columns] = terms
         labelled[chosen[:, None], columns] = True
     return replace(

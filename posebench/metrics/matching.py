@@ -8,21 +8,30 @@ bit of a 64-bit word, and the k-th best detections of all images choose in the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from posebench.metrics.matches import Bits
+from posebench.metrics.ordering import falling
+from posebench.metrics.threads import in_two_threads
 from posebench.types import BoolArray, Float64Array, IntArray
 
-Similarity: TypeAlias = Callable[[IntArray, IntArray], Float64Array]
-"""Rows of detections and of people to their similarity, a pair an element."""
+_PAIRS_AT_ONCE = 1 << 14
 
-_PAIRS_AT_ONCE = 1 << 15
+
+class Similarity(Protocol):
+    """How well a detection fits an annotation. Both methods take P rows of each, as pairs."""
+
+    def plausible(self, detections: IntArray, people: IntArray) -> BoolArray:
+        """(P,) whether a pair needs to be looked at; False only where it cannot match."""
+
+    def __call__(self, detections: IntArray, people: IntArray) -> Float64Array:
+        """(P,) similarity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +62,7 @@ def rank(groups: IntArray, scores: Float64Array, people_groups: IntArray, limit:
         people_groups: (G,) group of each annotation.
         limit: Detections kept a group.
     """
-    rows = np.argsort(-scores, kind="stable")
+    rows = falling(scores)
     rows = rows[np.argsort(_narrow(groups)[rows], kind="stable")]
     ordered = groups[rows]
     ranks = np.arange(len(rows)) - np.searchsorted(ordered, ordered, side="left")
@@ -89,32 +98,38 @@ class Candidates:
 
 def candidates(ranking: Ranking, similarity: Similarity, lowest: float) -> Candidates:
     """Every pair of one group whose similarity reaches ``lowest``."""
-    found: list[tuple[IntArray, IntArray, Float64Array]] = []
-    for positions, places in _pairs(ranking):
-        people = ranking.people[places]
-        value = similarity(ranking.rows[positions], people)
-        enough = np.flatnonzero(~(value < lowest))
-        found.append((positions[enough], people[enough], value[enough]))
-    empty = np.zeros(0, np.int64)
-    parts = list(zip(*found, strict=True)) or [(empty,), (empty,), (np.zeros(0),)]
-    positions, people, value = (np.concatenate(part) for part in parts)
+
+    def near(block: tuple[int, int]) -> tuple[IntArray, IntArray]:
+        positions, people = _pairs(ranking, *block)
+        kept = np.flatnonzero(similarity.plausible(ranking.rows[positions], people))
+        return positions[kept], people[kept]
+
+    found = in_two_threads(near, _blocks(ranking))
+    positions, people = (np.concatenate([pair[i] for pair in found]) for i in (0, 1))
+    value = similarity(ranking.rows[positions], people)
+    enough = np.flatnonzero(~(value < lowest))
+    positions, people, value = positions[enough], people[enough], value[enough]
     # Of equals the annotation later in the file is the better one.
     order = np.lexsort((-people, -value, positions))
     return Candidates(positions[order], people[order], value[order])
 
 
-def _pairs(ranking: Ranking) -> Iterator[tuple[IntArray, IntArray]]:
-    """All pairs of one group, some ten thousand at once: ranking position, place in people."""
+def _blocks(ranking: Ranking) -> Iterator[tuple[int, int]]:
+    """Ranges of detections with some ten thousand pairs each, at least one range."""
     ends = np.cumsum(ranking.count)
     total = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, np.arange(_PAIRS_AT_ONCE, total, _PAIRS_AT_ONCE), side="left")
-    edges = np.unique([0, *(cuts + 1), len(ends)])
-    for start, stop in pairwise(edges):
-        count = ranking.count[start:stop]
-        positions = np.repeat(np.arange(start, stop), count)
-        before = np.cumsum(count) - count
-        places = np.arange(len(positions)) + np.repeat(ranking.first[start:stop] - before, count)
-        yield positions, places
+    edges = [*np.unique([0, *(cuts + 1)]).tolist(), len(ends)]
+    return pairwise(edges)
+
+
+def _pairs(ranking: Ranking, start: int, stop: int) -> tuple[IntArray, IntArray]:
+    """All pairs of one group: position in the ranking, row of the annotation."""
+    count = ranking.count[start:stop]
+    positions = np.repeat(np.arange(start, stop), count)
+    before = np.cumsum(count) - count
+    places = np.arange(len(positions)) + np.repeat(ranking.first[start:stop] - before, count)
+    return positions, ranking.people[places]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,92 +19,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posebench.metrics.sieve import Extents, Sieve
+from posebench.metrics.threads import in_two_threads
 from posebench.types import BoolArray, Float32Array, Float64Array, GroundTruth, IntArray
 
 _EPSILON = float(np.spacing(1))
-
-
-@dataclass(frozen=True, eq=False)
-class Extents:
-    """Axis-parallel bounds of N sets of points.
-
-    Attributes:
-        low: (2, N) smallest x and y, px.
-        high: (2, N) largest x and y, px.
-    """
-
-    low: Float64Array
-    high: Float64Array
-
-    @classmethod
-    def of(cls, keypoints: Float64Array) -> Extents:
-        """Bounds of (N, K, 2) keypoints."""
-        xy = np.ascontiguousarray(keypoints.transpose(1, 2, 0))
-        return cls(xy.min(axis=0), xy.max(axis=0))
-
-    @property
-    def areas(self) -> Float64Array:
-        """(N,) width times height, px²."""
-        with np.errstate(over="ignore"):
-            width, height = self.high - self.low
-            return np.asarray(width * height)
-
-
-@dataclass(frozen=True, eq=False)
-class Sieve:
-    """A single-precision OKS that throws out pairs which are far from similar enough.
-
-    Differences are taken in double precision, so its error stays below 1e-5 for any coordinates.
-
-    Attributes:
-        xy: (2, G, K) annotated coordinates in the skeleton's order, px.
-        inverse: (G, K) 1 / (2 (2 · sigma)² s²).
-        weight: (G, K) 1 / count where labelled, 0 elsewhere.
-        usable: (G,) the numbers fit single precision and there is a labelled keypoint.
-    """
-
-    xy: Float64Array
-    inverse: Float32Array
-    weight: Float32Array
-    usable: BoolArray
-
-    @classmethod
-    def of(
-        cls,
-        points: Float64Array,
-        labelled: BoolArray,
-        variances: Float64Array,
-        scale: Float64Array,
-    ) -> Sieve:
-        """Prepare (G, K, 3) points with K variances and G scales."""
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            inverse = 1 / (2 * variances * scale[:, None])
-            inverse32 = inverse.astype(np.float32)
-        count = labelled.sum(axis=1, keepdims=True)
-        fits = ((inverse > 1e-30) & (inverse < 1e30)).all(axis=1)
-        return cls(
-            xy=np.ascontiguousarray(points[:, :, :2].transpose(2, 0, 1)),
-            inverse=inverse32,
-            weight=(labelled / np.maximum(count, 1)).astype(np.float32),
-            usable=fits & (count[:, 0] > 0),
-        )
-
-    def below(
-        self, detected: Float64Array, detections: IntArray, people: IntArray, floor: float
-    ) -> BoolArray:
-        """(P,) whether the OKS of a pair is certainly below ``floor``."""
-        squared = np.zeros((len(people), self.inverse.shape[1]), np.float32)
-        for axis in (0, 1):
-            difference = detected[axis].take(detections, axis=0)
-            difference -= self.xy[axis].take(people, axis=0)
-            single = difference.astype(np.float32)
-            single *= single
-            squared += single
-        squared *= self.inverse.take(people, axis=0)
-        np.negative(squared, out=squared)
-        np.exp(squared, out=squared)
-        oks = np.einsum("ij,ij->i", squared, self.weight.take(people, axis=0))
-        return np.asarray((oks < floor - 1e-4) & self.usable.take(people))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,47 +80,59 @@ def _target_extents(points: Float64Array, labelled: BoolArray, boxes: Float64Arr
 
 @dataclass(frozen=True, eq=False)
 class OksPairs:
-    """OKS of pairs of a detection and a person, computed only where it can reach a floor.
+    """OKS of pairs of a detection and a person.
 
     Attributes:
-        xy: (2, D, K) contiguous detected coordinates, px.
+        keypoints: (D, K, 2) contiguous detected coordinates, px.
         detected: Bounds of the D detections.
         targets: The annotated people.
-        floor: Pairs that cannot reach this OKS are given 0 without computing it.
+        floor: Pairs that cannot reach this OKS are not plausible.
     """
 
-    xy: Float64Array
+    keypoints: Float64Array | Float32Array
     detected: Extents
     targets: Targets
     floor: float
 
-    def __call__(self, detections: IntArray, people: IntArray) -> Float64Array:
-        """(P,) OKS of P pairs, 0 where it is certainly below the floor."""
-        similarity = np.zeros(len(detections))
+    def plausible(self, detections: IntArray, people: IntArray) -> BoolArray:
+        """(P,) whether the OKS of a pair may reach the floor."""
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            near = np.flatnonzero(self._may_reach_floor(detections, people))
-            inside = self._inside_doubled_box(detections[near], people[near])
-            similarity[near[inside]] = 1.0
-            near = near[~inside]
-            below = self.targets.sieve.below(self.xy, detections[near], people[near], self.floor)
-            near = near[~below]
-            counts = self.targets.count[people[near]]
-            for count in np.unique(counts):
-                rows = near[counts == count]
-                terms = self.similarities(detections[rows], people[rows], int(count))
-                similarity[rows] = np.sum(terms, axis=1) / terms.shape[1]
+            may_reach = self._may_reach_floor(detections, people)
+            near = np.flatnonzero(may_reach)
+            may_reach[near] = ~self.targets.sieve.below(
+                self.keypoints, detections[near], people[near], self.floor
+            )
+        return may_reach
+
+    def __call__(self, detections: IntArray, people: IntArray) -> Float64Array:
+        """(P,) OKS of P pairs."""
+        similarity = np.ones(len(detections))
+        rest = np.flatnonzero(~self._inside_doubled_box(detections, people))
+
+        def fill(rows: IntArray) -> None:
+            terms = self.similarities(detections[rows], people[rows])
+            similarity[rows] = np.sum(terms, axis=1) / terms.shape[1]
+
+        in_two_threads(fill, self.by_count(people, rest))
         return similarity
 
-    def similarities(self, detections: IntArray, people: IntArray, count: int) -> Float64Array:
+    def by_count(self, people: IntArray, pairs: IntArray) -> list[IntArray]:
+        """Split pairs by the number of labelled keypoints of their ``people``."""
+        counts = self.targets.count[people[pairs]].astype(np.uint16)
+        order = np.argsort(counts, kind="stable")
+        return np.split(pairs[order], np.flatnonzero(np.diff(counts[order])) + 1)
+
+    def similarities(self, detections: IntArray, people: IntArray) -> Float64Array:
         """(P, count) similarity of each labelled keypoint, in the order of ``Targets.order``.
 
         Args:
             detections: (P,) rows of the detections.
-            people: (P,) rows of the people, each with ``count`` labelled keypoints.
-            count: Number of labelled keypoints; with 0 all K are measured to the doubled box.
+            people: (P,) rows of the people, all with the same number of labelled keypoints; if
+                that is 0, all K are measured to the doubled box.
         """
         targets = self.targets
-        columns = count or self.xy.shape[2]
+        count = int(targets.count[people[0]]) if len(people) else 0
+        columns = count or self.keypoints.shape[1]
         dx, dy = self._distances(detections, people, count)
         with np.errstate(over="ignore", under="ignore"):  # Far away is infinitely far.
             error = dx**2 + dy**2
@@ -215,10 +146,10 @@ class OksPairs:
         self, detections: IntArray, people: IntArray, count: int
     ) -> tuple[Float64Array, Float64Array]:
         targets = self.targets
-        points = self.xy.shape[2]
+        points = self.keypoints.shape[1]
         columns = targets.order[people, : count or points]
-        flat = detections[:, None] * points + columns
-        x, y = (self.xy[axis].ravel().take(flat) for axis in (0, 1))
+        flat = (detections[:, None] * points + columns) * 2
+        x, y = (self.keypoints.ravel().take(flat + axis) for axis in (0, 1))
         if count:
             return x - targets.xy[0, people, :count], y - targets.xy[1, people, :count]
         low, high = targets.extents.low[:, people, None], targets.extents.high[:, people, None]

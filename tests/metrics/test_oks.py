@@ -10,7 +10,8 @@ import pytest
 
 from posebench.datasets.skeletons import COCO17
 from posebench.metrics.boxes import IouPairs
-from posebench.metrics.oks import Extents, OksPairs, Targets
+from posebench.metrics.oks import OksPairs, Targets
+from posebench.metrics.sieve import Extents
 from posebench.types import Float64Array, GroundTruth
 
 ZERO = np.zeros(1, np.int64)
@@ -34,12 +35,12 @@ def truth(points: Float64Array, area: float, box: tuple[float, ...] = (0, 0, 1, 
 
 def oks(person: GroundTruth, detected: Float64Array, floor: float = 0.5) -> float:
     pairs = OksPairs(
-        xy=np.ascontiguousarray(detected[None].transpose(2, 0, 1)),
+        keypoints=np.ascontiguousarray(detected[None]),
         detected=Extents.of(detected[None]),
         targets=Targets.of(person, np.array(COCO17.sigmas)),
         floor=floor,
     )
-    return float(pairs(ZERO, ZERO)[0])
+    return float(pairs(ZERO, ZERO)[0]) if pairs.plausible(ZERO, ZERO)[0] else 0.0
 
 
 def by_hand(points: Float64Array, area: float, detected: Float64Array) -> float:
