@@ -9,7 +9,7 @@ import numpy as np
 
 from posebench.config import resolve_protocol
 from posebench.datasets.images import read_image
-from posebench.errors import InputError, WeightsError
+from posebench.errors import InputError, WeightsUnavailableError
 from posebench.registry import ModelRequest, import_adapter, resolve_reference
 from posebench.testing import CheckResult, check_model
 from posebench.types import Image
@@ -32,14 +32,14 @@ def check_request(
         images: Folder of pictures, of which the first four are used; None for made-up ones.
 
     Raises:
-        WeightsError: It has no weights.
+        WeightsUnavailableError: It has no weights.
         InputError: No picture in the folder.
     """
     entry = resolve_reference(request.reference)
     adapter = import_adapter(entry.adapter)
     weights = resolve_weights(entry.card, request.weights)
     if weights is None:
-        raise WeightsError(
+        raise WeightsUnavailableError(
             f"no weights are published for {entry.card.name}.",
             remedy=f"Pass your own: {entry.card.name}=path/to/weights.",
         )

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    ValidationError,
+    model_validator,
+)
 
 from posebench.errors import InputError
 
@@ -39,7 +46,9 @@ class Preprocess(_Frozen):
     color: Literal["rgb", "bgr"] = "rgb"
     scale: float = Field(1 / 255, gt=0, description="pixel values are multiplied by this first")
     mean: tuple[float, float, float] = Field((0.0, 0.0, 0.0), description="in the order of `color`")
-    std: tuple[float, float, float] = Field((1.0, 1.0, 1.0), description="in the order of `color`")
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
+        (1.0, 1.0, 1.0), description="in the order of `color`"
+    )
     coordinates: Literal["pixel-edges", "pixel-centers"] = Field(
         "pixel-edges",
         description="pixel-edges: x' = x·scale + pad; pixel-centers: half-pixel offset (UDP)",
@@ -205,6 +214,7 @@ def identity(document: Mapping[str, Any]) -> str:
 
 
 ACCURACY_ID_VERSION = 1
+"""Raised whenever posebench's own pipelines or evaluator would give other figures."""
 LATENCY_ID_VERSION = 1
 
 
@@ -214,12 +224,14 @@ def accuracy_id(
     dataset_id: str,
     protocol: EvalProtocol,
     runtime: str,
-    runtime_version: str,
     precision: str,
     device_kind: str,
     decode_version: int,
+    versions: Mapping[str, str],
 ) -> str:
     """Identity of an accuracy figure: equal ids mean that the figures must be equal.
+
+    ``versions`` are those of the runtime and of the packages that can move a figure.
 
     The protocol's ``evaluation`` section is part of it; card prose, claims and where the files
     lay are not.
@@ -230,8 +242,9 @@ def accuracy_id(
             "artifacts": sorted(artifact_sha256),
             "dataset": dataset_id,
             "protocol": protocol.model_dump(mode="json"),
-            "runtime": [runtime, runtime_version, precision, device_kind],
+            "runtime": [runtime, precision, device_kind],
             "decode": decode_version,
+            "versions": dict(versions),
         }
     )
 

@@ -46,5 +46,13 @@ class WeightsError(InputError):
     """Weights are missing, have the wrong checksum, or may not be loaded."""
 
 
+class WeightsUnavailableError(WeightsError):
+    """Nobody publishes the weights, or they cannot be fetched from here."""
+
+
 class SchemaError(InputError):
     """A results file does not have the schema that this version reads."""
+
+
+class NewerSchemaError(SchemaError):
+    """A results file was written by a newer posebench."""

@@ -56,11 +56,18 @@ class LoadedModel:
             dataset_id=dataset_id,
             protocol=self.protocol,
             runtime=self.runtime.name,
-            runtime_version=self.runtime.version,
             precision=self.runtime.precision,
             device_kind=self.runtime.device.partition(":")[0],
             decode_version=self.decode_version,
+            versions=self._versions(),
         )
+
+    def _versions(self) -> dict[str, str]:
+        """Of the runtime and of the packages beside it that can move a figure."""
+        native = ("torch", "torchvision") if self.runtime.name == "native" else ()
+        moving = ("opencv-python", "opencv-python-headless", *native)
+        packages = {p: v for p, v in self.environment.packages.items() if p in moving}
+        return {self.runtime.name: self.runtime.version, **packages}
 
     def latency_id(self, dataset_id: str, config: RunConfig) -> str | None:
         """Identity of the model's latency on this machine; None if none is measured."""
@@ -91,7 +98,7 @@ def load_model(
         {
             "op": "load",
             "reference": request.reference,
-            "weights": str(weights.path.resolve()),
+            "weights": str(weights.path.absolute()),
             "overrides": config.model_dump(mode="json")["protocol"],
             "runtime": config.runtime or natural_runtime(weights.path),
             "precision": config.precision,
@@ -112,10 +119,18 @@ def _check_runtime(request: ModelRequest, loaded: LoadedModel, config: RunConfig
             f"{request.label} has nothing that {config.runtime} could run.",
             remedy="Use --runtime native.",
         )
-    if loaded.runtime.name == "native" and config.device != "cpu":
+    if loaded.runtime.name != "native":
+        return
+    if config.device != "cpu" or config.precision != "fp32":
         raise InputError(
-            f"{request.label} runs natively, and native models run on the CPU only.",
-            remedy="Use --device cpu, or a runtime that the model can be exported to.",
+            f"{request.label} runs natively, and native models run on the CPU in fp32 only.",
+            remedy="Use --device cpu --precision fp32, or a runtime that it can be exported to.",
+        )
+    exported = {artifact.format for artifact in loaded.artifacts} & {"onnx", "openvino"}
+    if exported:  # threads and precision would be the framework's own, and unknown
+        raise InputError(
+            f"{request.label} is an exported file, which is not run natively.",
+            remedy="Use --runtime onnxruntime or openvino.",
         )
 
 

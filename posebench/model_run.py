@@ -12,7 +12,7 @@ from posebench import __version__, environment, store
 from posebench.cache import atomic_path
 from posebench.checkpoints import TRUST_VARIABLE
 from posebench.config import RunConfig
-from posebench.errors import PosebenchError, WeightsError
+from posebench.errors import PosebenchError, WeightsUnavailableError
 from posebench.evaluation import evaluate
 from posebench.latency.summary import cells
 from posebench.loading import LoadedModel, load_model
@@ -79,11 +79,13 @@ class ModelRun:
         self._weights: ResolvedWeights | None = None
         self._loaded: LoadedModel | None = None
         self._notes = PassNotes()
+        self._good: list[Record] = []
+        self._foreign = False  # whether a newer posebench wrote into the folder
 
     def record(self) -> Record:
         """Run the model; a failure becomes a Record too. The Record is on disk when it returns.
 
-        A failure never replaces a good record of the same accuracy.
+        A failure never replaces a good record.
         """
         self._observer.started(self._request.label, len(self._dataset.image_ids))
         try:
@@ -92,19 +94,30 @@ class ModelRun:
             record, kept = self._failed(error.failure), False
         except PosebenchError as error:
             record, kept = self._failed(failure_of(error)), False
-        if record.status == "ok":
-            store.remove_unresolved(self._folder())
-        if not kept and (record.status == "ok" or self._earlier() is None):
-            store.write_record(self._folder(), record)
+        except OSError as error:
+            failure = Failure(kind="error", message=f"{type(error).__name__}: {error}")
+            record, kept = self._failed(failure), False
+        if not kept:
+            self._write(record)
         self._observer.finished(record, kept=kept)
         return record
+
+    def _write(self, record: Record) -> None:
+        folder = self._folder()
+        name = store.record_name(record.latency_id)
+        if record.status == "ok":
+            store.remove_unresolved(folder)
+            store.remove_records(folder, keep=[r for r in self._good if r.latency_id])
+        elif self._good or self._foreign:
+            return
+        store.write_record(folder, record, name)
 
     def _measure(self) -> tuple[Record, bool]:
         self._observer.stage(self._request.label, "load")
         self._weights = resolve_weights(self._request.card, self._request.weights)
         if self._weights is None:
             card = self._request.card
-            raise WeightsError(
+            raise WeightsUnavailableError(
                 f"no weights are published for {card.name}.",
                 remedy=f"{card.note} Pass your own: {card.name}=path/to/weights.".lstrip(),
             )
@@ -127,37 +140,44 @@ class ModelRun:
     def _work(self, worker: WorkerClient, weights: ResolvedWeights) -> tuple[Record, bool]:
         loaded = load_model(worker, self._request, weights, self._config, self._dataset)
         self._loaded = loaded
-        earlier = self._earlier()
-        if earlier is None:
-            accuracy = self._score(worker, loaded)
-        else:
-            self._take_up(earlier)
-            if earlier.latency_id == loaded.latency_id(self._dataset_id, self._config):
+        with store.claimed(self._folder()):
+            self._foreign = True
+            self._good = store.good_records(self._folder(), loaded.accuracy_id(self._dataset_id))
+            self._foreign = False
+            earlier = self._earlier(loaded)
+            if earlier is not None and self._is_complete(earlier, loaded):
+                self._observer.advanced(len(self._dataset.image_ids))
                 return earlier, True
-            accuracy = earlier.accuracy
-        latency = self._time(worker) if self._config.latency.enabled else {}
-        return self._succeeded(loaded, accuracy, latency), False
+            accuracy = self._take_up(earlier) if earlier else self._score(worker, loaded)
+            try:
+                latency = self._time(worker, loaded) if self._config.latency.enabled else {}
+            except WorkerFailure as error:
+                return self._failed(error.failure, accuracy), False
+            return self._succeeded(loaded, accuracy, latency), False
+
+    def _earlier(self, loaded: LoadedModel) -> Record | None:
+        """A good record of the same accuracy, best of the same latency too.
+
+        One with unreadable pictures is measured anew: they may have been repaired.
+        """
+        usable = [r for r in self._good if r.dataset and not r.dataset.undecodable]
+        wanted = loaded.latency_id(self._dataset_id, self._config)
+        return min(usable, key=lambda record: record.latency_id != wanted, default=None)
+
+    def _is_complete(self, earlier: Record, loaded: LoadedModel) -> bool:
+        wanted = loaded.latency_id(self._dataset_id, self._config)
+        return wanted is None or earlier.latency_id == wanted
 
     def _folder(self) -> Path:
         identity = self._loaded.accuracy_id(self._dataset_id) if self._loaded else None
         return store.run_folder(self._config.out, self._dataset.name, self._request.label, identity)
 
-    def _earlier(self) -> Record | None:
-        """A good record of the same accuracy from an earlier run, if its files are whole."""
-        path = self._folder() / store.RECORD_NAME
-        if self._loaded is None or not path.exists():
-            return None
-        record = store.read_record(path)
-        same = record.accuracy_id == self._loaded.accuracy_id(self._dataset_id)
-        good = record.status == "ok" and same and store.files_are_whole(path.parent, record)
-        return record if good else None
-
-    def _take_up(self, earlier: Record) -> None:
+    def _take_up(self, earlier: Record) -> dict[str, TaskAccuracy]:
         """Go on from the predictions and the accuracy of an earlier run."""
         self._observer.advanced(len(self._dataset.image_ids))
-        undecodable = earlier.dataset.undecodable if earlier.dataset else ()
         peak = earlier.measured.peak_memory_mb if earlier.measured else None
-        self._notes = PassNotes(dict.fromkeys(undecodable, ""), peak)
+        self._notes = PassNotes(peak_memory_mb=peak)
+        return earlier.accuracy
 
     def _score(self, worker: WorkerClient, loaded: LoadedModel) -> dict[str, TaskAccuracy]:
         folder = self._folder()
@@ -173,23 +193,26 @@ class ModelRun:
         detections = to_detections(read_predictions(folder / "predictions"), self._truth.image_ids)
         matches, accuracy = evaluate(self._truth, detections, loaded.protocol.evaluation)
         matches.save(folder / "matches.npz")
+        self._good = []  # what there was names other predictions
         return accuracy
 
-    def _time(self, worker: WorkerClient) -> dict[str, list[float]]:
+    def _time(self, worker: WorkerClient, loaded: LoadedModel) -> dict[str, list[float]]:
         self._observer.stage(self._request.label, "latency")
         latency = self._config.latency
         ids = list(self._dataset.image_ids)
         chosen = np.linspace(0, len(ids) - 1, min(latency.samples, len(ids))).round().astype(int)
         request = {
             "op": "time_round",
-            "paths": [str(self._dataset.image_path(ids[i]).resolve()) for i in chosen],
+            "paths": [str(self._dataset.image_path(ids[i]).absolute()) for i in chosen],
             "warmup": latency.warmup,
             "samples": latency.samples,
         }
-        reply = worker.ask(request, silence_s=self._config.limits.load_s)
+        reply = worker.ask(request, silence_s=self._config.limits.silence_s)
         samples: dict[str, list[float]] = reply["samples"]
         arrays = {f"{span}_ms": np.asarray(values) for span, values in samples.items()}
-        path = self._folder() / "latency.npz"
+        identity = loaded.latency_id(self._dataset_id, self._config)
+        assert identity is not None, "only called when latency is measured"
+        path = self._folder() / store.latency_name(identity)
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)
         return samples
@@ -205,12 +228,14 @@ class ModelRun:
             measured=Measured(**loaded.cost, peak_memory_mb=self._notes.peak_memory_mb),
             accuracy=accuracy,
             latency=cells(latency, config=self._config.latency, threads=loaded.runtime.threads),
-            files=store.side_files(self._folder()),
+            files=store.side_files(
+                self._folder(), loaded.latency_id(self._dataset_id, self._config)
+            ),
         )
 
-    def _failed(self, failure: Failure) -> Record:
+    def _failed(self, failure: Failure, accuracy: dict[str, TaskAccuracy] | None = None) -> Record:
         status = "skipped" if failure.kind in _SKIPPED else "error"
-        return self._base(status=status, failure=failure)
+        return self._base(status=status, failure=failure, accuracy=accuracy or {})
 
     def _base(self, **fields: Any) -> Record:
         config, loaded = self._config, self._loaded

@@ -68,7 +68,7 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
     Raises:
         InputError: A field, a model, a dataset or an annotation is wrong.
     """
-    document = _merge(_read_toml(config_file) if config_file else {}, options)
+    document = _merge(_without_replaced(_read_toml(config_file), options), options)
     try:
         config = RunConfig.model_validate(document)
     except ValidationError as error:
@@ -79,7 +79,18 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
     return Plan(config, models, dataset)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _without_replaced(document: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """A dataset named by an option replaces the files of the configuration, not their name."""
+    wished = options.get("dataset", {})
+    if wished.get("name") is None or wished.get("annotations") is not None:
+        return document
+    dataset = {k: v for k, v in document.get("dataset", {}).items() if k == "limit"}
+    return {**document, "dataset": dataset}
+
+
+def _read_toml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         return document

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posebench.config import EvalProtocol, LatencyConfig, describe_validation
-from posebench.errors import SchemaError
+from posebench.errors import NewerSchemaError, SchemaError
 
 SCHEMA_VERSION = 1
 
@@ -207,6 +207,7 @@ class Failure(_Model):
     kind: Literal[
         "missing-extra",
         "no-weights",
+        "bad-weights",
         "bad-input",
         "error",
         "crash",
@@ -277,7 +278,7 @@ def parse_record(document: Any, *, source: str) -> Record:
         raise SchemaError(f"{source}: not a posebench record (no integer schema_version)")
     version = document["schema_version"]
     if version > SCHEMA_VERSION:
-        raise SchemaError(
+        raise NewerSchemaError(
             f"{source}: schema_version {version} is newer than {SCHEMA_VERSION}, the newest this "
             "posebench reads.",
             remedy="Upgrade it with: pip install --upgrade posebench",

@@ -6,7 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from posebench.errors import MissingExtraError, PosebenchError, WeightsError
+from posebench.errors import (
+    MissingExtraError,
+    PosebenchError,
+    WeightsError,
+    WeightsUnavailableError,
+)
 from posebench.protocols import Dataset
 from posebench.record import ClaimInfo, DatasetInfo, Failure, ModelInfo
 from posebench.registry import ModelRequest
@@ -49,9 +54,16 @@ def scored_identity(dataset: Dataset) -> str:
 
 
 def dataset_info(
-    dataset: Dataset, identity: str, truth: GroundTruth, undecodable: Iterable[str]
+    dataset: Dataset, identity: str, truth: GroundTruth, undecodable: Iterable[int]
 ) -> DatasetInfo:
-    """What was scored; ``identity`` is that of ``scored_identity``."""
+    """What was scored.
+
+    Args:
+        dataset: The dataset.
+        identity: Its ``scored_identity``.
+        truth: Its annotations.
+        undecodable: Ids of the pictures that could not be read.
+    """
     counted = ~truth.is_crowd & (truth.num_keypoints > 0)
     return DatasetInfo(
         name=dataset.name,
@@ -60,15 +72,17 @@ def dataset_info(
         people=int(counted.sum()),
         area=truth.area_source,
         skeleton=dataset.skeleton.name,
-        undecodable=tuple(undecodable),
+        undecodable=tuple(f"{dataset.image_path(i).name} (id {i})" for i in undecodable),
     )
 
 
 def failure_of(error: PosebenchError) -> Failure:
     """An error as a Record keeps it."""
     kind = "bad-input"
-    if isinstance(error, WeightsError):
+    if isinstance(error, WeightsUnavailableError):
         kind = "no-weights"
+    elif isinstance(error, WeightsError):
+        kind = "bad-weights"
     elif isinstance(error, MissingExtraError):
         kind = "missing-extra"
     message = BaseException.__str__(error)

@@ -8,8 +8,9 @@ name is a scheme as well: ``onnx:path/to/model.onnx`` asks the adapter ``onnx`` 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -162,10 +163,24 @@ def select(specifications: Sequence[str]) -> list[ModelRequest]:
                 requests[key] = request
     if not requests:
         raise InputError("no model was asked for.", remedy="Use --models NAME[,NAME...].")
-    return list(requests.values())
+    return _with_distinct_labels(list(requests.values()))
+
+
+def _with_distinct_labels(requests: list[ModelRequest]) -> list[ModelRequest]:
+    """Files of one name are told apart by their folder: rows and results must not mix."""
+    count = Counter(request.label for request in requests)
+    return [
+        replace(request, label=f"{request.label} ({request.weights.absolute().parent})")
+        if count[request.label] > 1 and request.weights is not None
+        else request
+        for request in requests
+    ]
 
 
 def _expand(specification: str) -> list[ModelRequest]:
+    scheme, colon, file = specification.partition(":")
+    if colon and scheme in adapters() and Path(file).exists():
+        return [_request(specification, None, by_name=True)]
     reference, equals, override = specification.partition("=")
     if not reference:
         raise InputError(f"empty model name in {specification!r}.")
@@ -173,6 +188,8 @@ def _expand(specification: str) -> list[ModelRequest]:
         if equals:
             raise InputError(f"{specification!r}: a weights override needs one model, not a glob.")
         return _expand_glob("*" if reference == "all" else reference)
+    if equals and not override:
+        raise InputError(f"{specification!r}: no path to the weights behind the '='.")
     weights = Path(override).expanduser() if equals else None
     if weights is not None and not weights.exists():
         raise InputError(f"{specification!r}: weights {override!r} do not exist.")

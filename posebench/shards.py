@@ -23,16 +23,16 @@ class PassNotes:
     """What there is to say of a pass beside its predictions.
 
     Attributes:
-        undecodable: Why a picture could not be read, by file name.
+        undecodable: Why a picture could not be read, by image id.
         peak_memory_mb: Largest resident set of the worker, 10^6 bytes; None before the first shard.
     """
 
-    undecodable: dict[str, str] = field(default_factory=dict)
+    undecodable: dict[int, str] = field(default_factory=dict)
     peak_memory_mb: float | None = None
 
     def add(self, noted: dict[str, Any]) -> None:
         """Take up what was noted of one shard."""
-        self.undecodable.update(noted["undecodable"])
+        self.undecodable.update({int(k): why for k, why in noted["undecodable"].items()})
         self.peak_memory_mb = max(self.peak_memory_mb or 0.0, noted["peak_memory_mb"])
 
 
@@ -82,8 +82,8 @@ def _predict(
     request = {
         "op": "predict",
         "image_ids": image_ids,
-        "paths": [str(dataset.image_path(image_id).resolve()) for image_id in image_ids],
-        "shard": str(shard.resolve()),
+        "paths": [str(dataset.image_path(image_id).absolute()) for image_id in image_ids],
+        "shard": str(shard.absolute()),
     }
     noted = worker.ask(request, silence_s=limits.silence_s, progress=advanced)
     with atomic_path(_seal(shard)) as temporary:
@@ -96,12 +96,16 @@ def _seal(shard: Path) -> Path:
 
 
 def _noted(shard: Path) -> dict[str, Any] | None:
-    """What an earlier run noted of a shard, if the shard is still as it was."""
-    seal = _seal(shard)
-    if not shard.exists() or not seal.exists():
+    """What an earlier run noted of a shard, if the shard is still as it was.
+
+    One with unreadable pictures is predicted again: they may have been repaired.
+    """
+    try:
+        noted: dict[str, Any] = json.loads(_seal(shard).read_text())
+        whole = noted["sha256"] == file_sha256(shard) and not noted["undecodable"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    noted: dict[str, Any] = json.loads(seal.read_text())
-    return noted if noted["sha256"] == file_sha256(shard) else None
+    return noted if whole else None
 
 
 def _check_undecodable(notes: PassNotes, pictures: int, limits: Limits) -> None:

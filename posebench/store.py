@@ -1,27 +1,32 @@
 """Records on disk.
 
-A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``record.json``, ``predictions/``,
-``matches.npz`` and ``latency.npz``. A published one is
+A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``predictions/`` and ``matches.npz``,
+and for each latency protocol and machine a ``record-<latency id>.json`` with its
+``latency-<latency id>.npz``; ``record.json`` if latency was not measured. A published one is
 ``results/<dataset>/<model>/<accuracy id>-<latency id>/``, so that folders of several machines are
 merged by copying them into one another.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from posebench.cache import atomic_path, file_sha256
-from posebench.errors import InputError, SchemaError
+from posebench.errors import InputError, NewerSchemaError, SchemaError
 from posebench.record import Record, parse_record
 
 RECORD_NAME = "record.json"
+"""Of a published record, and of a run without latency."""
+RECORD_PATTERN = "record*.json"
 UNRESOLVED = "unresolved"
 """Folder of a record that failed before its identity was known."""
 PUBLISHED_FILES = ("matches.npz",)
@@ -38,6 +43,16 @@ def run_folder(out: Path, dataset: str, label: str, accuracy_id: str | None) -> 
     """Where a run of that model on that dataset keeps its files."""
     key = accuracy_id[:_ID_LENGTH] if accuracy_id else UNRESOLVED
     return out / slug(dataset) / slug(label) / key
+
+
+def record_name(latency_id: str | None) -> str:
+    """File name of a run's record."""
+    return f"record-{latency_id[:_ID_LENGTH]}.json" if latency_id else RECORD_NAME
+
+
+def latency_name(latency_id: str) -> str:
+    """File name of a run's raw latency samples."""
+    return f"latency-{latency_id[:_ID_LENGTH]}.npz"
 
 
 def check_writable(out: Path) -> None:
@@ -58,9 +73,9 @@ def check_writable(out: Path) -> None:
         ) from error
 
 
-def write_record(folder: Path, record: Record) -> Path:
-    """Write ``record.json``, whole or not at all."""
-    path = folder / RECORD_NAME
+def write_record(folder: Path, record: Record, name: str = RECORD_NAME) -> Path:
+    """Write a record, whole or not at all."""
+    path = folder / name
     document = record.model_dump(mode="json")
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
@@ -89,7 +104,7 @@ def record_paths(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         if not folder.exists():
             raise InputError(f"{folder}: no such file or folder.")
-        found.update([folder] if folder.is_file() else folder.rglob(RECORD_NAME))
+        found.update([folder] if folder.is_file() else folder.rglob(RECORD_PATTERN))
     return sorted(found)
 
 
@@ -143,10 +158,52 @@ def publish(path: Path, results: Path) -> Path:
     return write_record(folder, record.model_copy(update={"files": published}))
 
 
-def side_files(folder: Path) -> dict[str, str]:
-    """sha256 of the files beside a record, by relative name."""
-    paths = [p for p in folder.rglob("*") if p.is_file() and p.name != RECORD_NAME]
-    return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(paths)}
+def side_files(folder: Path, latency_id: str | None) -> dict[str, str]:
+    """sha256 of the files that belong to a run's record, by relative name."""
+    latency = [folder / latency_name(latency_id)] if latency_id else []
+    paths = [folder / "matches.npz", *(folder / "predictions").glob("shard-*"), *latency]
+    return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(paths) if p.exists()}
+
+
+def good_records(folder: Path, accuracy_id: str) -> list[Record]:
+    """The good records of a run's folder whose files are whole, in the order of their names.
+
+    One that is damaged counts as absent and will be written anew.
+
+    Raises:
+        SchemaError: One was written by a newer posebench.
+    """
+    found = []
+    for path in sorted(folder.glob(RECORD_PATTERN)):
+        try:
+            record = read_record(path)
+        except NewerSchemaError:
+            raise
+        except (SchemaError, InputError):
+            continue
+        same = record.status == "ok" and record.accuracy_id == accuracy_id
+        if same and files_are_whole(folder, record):
+            found.append(record)
+    return found
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a run's folder as long as this one works in it.
+
+    Raises:
+        InputError: Another run works in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: another run is at work in it.",
+                remedy="Wait for it, or use another --out.",
+            ) from None
+        yield
 
 
 def files_are_whole(folder: Path, record: Record) -> bool:
@@ -155,6 +212,14 @@ def files_are_whole(folder: Path, record: Record) -> bool:
         (folder / name).is_file() and file_sha256(folder / name) == sha256
         for name, sha256 in record.files.items()
     )
+
+
+def remove_records(folder: Path, *, keep: Sequence[Record]) -> None:
+    """Drop a run's records but for some: failures, and what a newer one makes superfluous."""
+    names = {record_name(record.latency_id) for record in keep}
+    for path in folder.glob(RECORD_PATTERN):
+        if path.name not in names:
+            path.unlink()
 
 
 def remove_unresolved(folder: Path) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from posebench.cache import atomic_path, cache_dir, file_sha256
 from posebench.config import RuntimeName
-from posebench.errors import WeightsError
+from posebench.errors import WeightsError, WeightsUnavailableError
 from posebench.types import ModelCard, Weights
 
 MIRROR_VARIABLE = "POSEBENCH_MIRROR"
@@ -106,7 +106,7 @@ def _fetch(weights: Weights, path: Path) -> None:
         try:
             pooch.HTTPDownloader(progressbar=False, timeout=30)(url, str(temporary), None)
         except (requests.RequestException, OSError) as error:
-            raise WeightsError(
+            raise WeightsUnavailableError(
                 f"cannot fetch {url}: {error}.",
                 remedy=f"Fetch it by other means and put it at {path}, or pass NAME=path/to/file.",
             ) from error

@@ -21,7 +21,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from posebench.errors import MissingExtraError, PosebenchError, WeightsError
+from posebench.errors import (
+    MissingExtraError,
+    PosebenchError,
+    WeightsError,
+    WeightsUnavailableError,
+)
 from posebench.types import ModelCard
 
 Reply = dict[str, Any]
@@ -70,10 +75,11 @@ class Worker:
 
         predictions, undecodable = [], {}
         paths = [Path(path) for path in request["paths"]]
-        for path, outcome in zip(paths, predict_images(self._model, paths), strict=True):
+        outcomes = predict_images(self._model, paths)
+        for image_id, outcome in zip(request["image_ids"], outcomes, strict=True):
             predictions.append(outcome.prediction)
             if outcome.error is not None:
-                undecodable[path.name] = outcome.error
+                undecodable[image_id] = outcome.error
             self._send({"progress": 1})
         write_shard(Path(request["shard"]), collect(request["image_ids"], predictions))
         return {"undecodable": undecodable, "peak_memory_mb": peak_memory_mb()}
@@ -97,6 +103,7 @@ class Worker:
             warmup=request["warmup"],
             samples=request["samples"],
             clock=time.perf_counter_ns,
+            timed=lambda: self._send({"progress": 0}),
         )
         return {"samples": samples, "peak_memory_mb": peak_memory_mb()}
 
@@ -139,9 +146,9 @@ def describe_error(error: BaseException) -> Reply:
     """An error as the fields of a ``record.Failure``."""
     return {
         "kind": _failure_kind(error),
-        "message": f"{type(error).__name__}: {BaseException.__str__(error)}"
-        if not isinstance(error, PosebenchError)
-        else BaseException.__str__(error),
+        "message": BaseException.__str__(error)
+        if isinstance(error, PosebenchError)
+        else f"{type(error).__name__}: {error}",
         "remedy": getattr(error, "remedy", ""),
         "detail": "".join(traceback.format_exception(error))[-4000:],
     }
@@ -150,8 +157,10 @@ def describe_error(error: BaseException) -> Reply:
 def _failure_kind(error: BaseException) -> str:
     if isinstance(error, MissingExtraError):
         return "missing-extra"
-    if isinstance(error, WeightsError):
+    if isinstance(error, WeightsUnavailableError):
         return "no-weights"
+    if isinstance(error, WeightsError):
+        return "bad-weights"
     if isinstance(error, PosebenchError):
         return "bad-input"
     names = {cls.__name__ for cls in type(error).__mro__}
@@ -161,11 +170,17 @@ def _failure_kind(error: BaseException) -> str:
 
 
 def peak_memory_mb() -> float:
-    """Largest resident set of this process so far, in MB (10^6 bytes)."""
+    """Largest resident set of this process so far, in MB (10^6 bytes).
+
+    Linux hands ``ru_maxrss`` on from the parent through ``exec``; ``VmHWM`` is this process's own.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) * 1024 / 1e6
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def serve(requests: IO[str], replies: IO[str]) -> None:

@@ -127,7 +127,7 @@ class WorkerClient:
                 "Free memory or use a smaller model or input.",
             )
         cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return self._failure("crash", f"the worker died ({cause}).", f"See {self._log.name}.")
+        return self._failure("crash", f"the worker died ({cause}).", f"See {self._log}.")
 
     def _failure(self, kind: str, message: str, remedy: str) -> WorkerFailure:
         detail = self._log.read_text(errors="replace")[-_LOG_TAIL:]

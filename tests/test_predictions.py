@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posebench.cache import HashedFile, read_arrays
 from posebench.errors import InputError
 from posebench.predictions import (
     collect,
@@ -100,3 +103,47 @@ def test_predictions_with_wrong_shapes_or_nan_do_not_exist() -> None:
     bad[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         Prediction(bad, good.keypoint_scores, good.box_scores, good.scores)
+
+
+def test_arrays_are_read_as_numpy_reads_them(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {
+        "scalar": np.int64(3),
+        "empty": np.zeros((0, 17, 2), np.float32),
+        "text": np.array(["a", "äöü"]),
+        "no_text": np.array([], np.str_),
+        "flags": np.array([True, False]),
+        "big_endian": np.arange(3, dtype=">i4"),
+        "by_column": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    }
+    np.savez(tmp_path / "stored.npz", **arrays)
+    np.savez_compressed(tmp_path / "packed.npz", **arrays)
+    for name in ("stored.npz", "packed.npz"):
+        found = read_arrays(tmp_path / name)
+        assert list(found) == list(arrays)
+        for key, value in arrays.items():
+            assert found[key].dtype == np.asarray(value).dtype
+            np.testing.assert_array_equal(found[key], value)
+
+
+def test_pickles_are_not_read(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", a=np.array([{}], object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        read_arrays(tmp_path / "a.npz")
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "shard-00000.npz"
+    write_shard(path, collect([1], [people(50)]))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not a readable predictions shard"):
+        read_shard(path)
+
+
+def test_a_file_is_hashed_in_the_background(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    expected = b"content", hashlib.sha256(b"content").hexdigest()
+    assert HashedFile(tmp_path / "file").result() == expected
+    with pytest.raises(FileNotFoundError):
+        HashedFile(tmp_path / "missing").result()

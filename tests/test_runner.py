@@ -19,7 +19,7 @@ from posebench.config import RunConfig
 from posebench.planning import plan
 from posebench.record import Record
 from posebench.runner import run
-from posebench.store import files_are_whole, load_records, read_record
+from posebench.store import files_are_whole, latency_name, load_records, read_record
 
 
 class Recorder:
@@ -84,11 +84,13 @@ def test_a_perfect_model_scores_one_in_every_task(world: StickWorld, tmp_path: P
 
 def test_the_record_is_on_disk_with_everything_it_names(world: StickWorld, tmp_path: Path) -> None:
     (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
-    (path,) = (tmp_path / "runs").rglob("record.json")
+    (path,) = (tmp_path / "runs").rglob("record-*.json")
     assert read_record(path) == record
-    assert {"matches.npz", "latency.npz", "predictions/shard-00000.npz"} <= set(record.files)
+    assert record.latency_id is not None
+    raw = latency_name(record.latency_id)
+    assert {"matches.npz", raw, "predictions/shard-00000.npz"} <= set(record.files)
     assert files_are_whole(path.parent, record)
-    with np.load(path.parent / "latency.npz") as samples:
+    with np.load(path.parent / raw) as samples:
         assert samples["end-to-end_ms"].shape == (3,)
 
 
@@ -107,6 +109,18 @@ def test_another_latency_protocol_measures_latency_only(world: StickWorld, tmp_p
     assert observer.stages == ["load", "latency"]
     assert record.latency[0].summary.n == 5
     assert record.figure("keypoints", "AP") == 1.0
+    both = load_records([tmp_path / "runs"])
+    assert {r.latency[0].summary.n for r in both} == {3, 5}, "the first one is still there"
+
+
+def test_leaving_latency_out_later_loses_none(world: StickWorld, tmp_path: Path) -> None:
+    off = {"enabled": False}
+    benchmark(world, tmp_path / "runs", "stick-figure", latency=off)
+    (timed,), observer = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert observer.stages == ["load", "latency"]
+    (kept,), observer = benchmark(world, tmp_path / "runs", "stick-figure", latency=off)
+    assert observer.kept == [True] and kept == timed
+    assert load_records([tmp_path / "runs"]) == [timed]
 
 
 def test_other_weights_are_another_run(world: StickWorld, tmp_path: Path) -> None:
@@ -172,8 +186,60 @@ def test_an_unreadable_picture_is_listed_and_scored_as_empty(
     (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", limits=limits)
     assert record.status == "ok"
     assert record.dataset is not None
-    assert record.dataset.undecodable == ("002.png",)
+    assert record.dataset.undecodable == ("002.png (id 2)",)
     assert record.figure("keypoints", "AR") == 0.75
+
+
+def test_a_repaired_picture_is_read_again(world: StickWorld, tmp_path: Path) -> None:
+    """Even if the file has the same size as before."""
+    picture = world.images / "002.png"
+    good = picture.read_bytes()
+    picture.write_bytes(bytes(len(good)))
+    limits = {"undecodable_share": 0.5}
+    benchmark(world, tmp_path / "runs", "stick-figure", limits=limits)
+    picture.write_bytes(good)
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure", limits=limits)
+    assert record.figure("keypoints", "AP") == 1.0
+    assert record.dataset is not None and record.dataset.undecodable == ()
+    assert load_records([tmp_path / "runs"]) == [record]
+
+
+def test_pictures_of_one_name_are_counted_one_by_one(world: StickWorld, tmp_path: Path) -> None:
+    document = json.loads(world.annotations.read_text())
+    for image in document["images"]:
+        image["file_name"] = f"{image['id']}/frame.png"
+    world.annotations.write_text(json.dumps(document))
+    (record,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert record.failure is not None
+    assert "4 pictures (100.0%) cannot be read" in record.failure.message
+
+
+def test_a_damaged_seal_costs_its_shard_only(world: StickWorld, tmp_path: Path) -> None:
+    benchmark(world, tmp_path / "runs", "stick-figure")
+    (seal,) = (tmp_path / "runs").rglob("shard-00000.json")
+    seal.write_text("garbage")
+    (record,), observer = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert "predict" in observer.stages
+    assert record.figure("keypoints", "AP") == 1.0
+
+
+def test_a_newer_record_in_the_way_stops_its_own_model_only(
+    world: StickWorld, tmp_path: Path
+) -> None:
+    benchmark(world, tmp_path / "runs", "stick-figure")
+    (path,) = (tmp_path / "runs").rglob("record-*.json")
+    newer = path.read_text().replace('"schema_version": 1', '"schema_version": 99')
+    path.write_text(newer)
+    records, _ = benchmark(world, tmp_path / "runs", "stick-figure", "stick-slow")
+    assert [r.status for r in records] == ["error", "ok"]
+    assert path.read_text() == newer
+
+
+def test_a_system_error_stops_its_own_model_only(world: StickWorld, tmp_path: Path) -> None:
+    options = {"interpreter": tmp_path / "no-python"}
+    records, _ = benchmark(world, tmp_path / "runs", "stick-figure", "stick-slow", **options)
+    assert [r.failure.kind if r.failure else None for r in records] == ["error", "error"]
+    assert records[0].failure is not None and "no-python" in records[0].failure.message
 
 
 def test_too_many_unreadable_pictures_fail_the_run(world: StickWorld, tmp_path: Path) -> None:
@@ -213,12 +279,16 @@ def test_a_dataset_of_another_skeleton_is_refused(world: StickWorld, tmp_path: P
 
 def test_a_failure_does_not_replace_a_good_record(world: StickWorld, tmp_path: Path) -> None:
     """The model that hangs does so while it is timed: the second picture it ever sees."""
-    options: dict[str, Any] = {"dataset": {**files(world), "limit": 1}, "limits": {"load_s": 3.0}}
+    options: dict[str, Any] = {
+        "dataset": {**files(world), "limit": 1},
+        "limits": {"silence_s": 3.0},
+    }
     off = {"enabled": False}
     (good,), _ = benchmark(world, tmp_path / "runs", "stick-hang", latency=off, **options)
     assert good.status == "ok"
     (failed,), _ = benchmark(world, tmp_path / "runs", "stick-hang", **options)
     assert failed.failure is not None and failed.failure.kind == "timeout"
+    assert failed.figure("keypoints", "AP") == good.figure("keypoints", "AP"), "what was finished is told all the same"
     assert load_records([tmp_path / "runs"]) == [good]
 
 
@@ -263,7 +333,7 @@ def test_an_interrupted_run_is_taken_up_again(tmp_path: Path) -> None:
     _, said = first.communicate(timeout=60)
     assert first.returncode == 130
     assert "takes up where it stopped" in said
-    assert not list((tmp_path / "runs").rglob("record.json"))
+    assert not list((tmp_path / "runs").rglob("record*.json"))
     (shard,) = (tmp_path / "runs").rglob("shard-00000.npz")
     stamp = shard.stat().st_mtime_ns
     second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

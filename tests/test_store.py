@@ -14,7 +14,10 @@ from posebench.errors import InputError, SchemaError
 from posebench.record import Record
 from posebench.store import (
     check_writable,
+    claimed,
     files_are_whole,
+    good_records,
+    latency_name,
     load_records,
     merge,
     publish,
@@ -81,7 +84,9 @@ def test_a_failure_without_identity_gives_way_to_a_result(good: Record) -> None:
 def test_files_of_a_record_are_checked(tmp_path: Path, good: Record) -> None:
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "shard-00000.npz").write_bytes(b"rows")
-    record = good.model_copy(update={"files": side_files(tmp_path)})
+    (tmp_path / "predictions" / ".shard-00000.npz.a1b2").write_bytes(b"left behind")
+    (tmp_path / "latency-000000000000.npz").write_bytes(b"another latency's")
+    record = good.model_copy(update={"files": side_files(tmp_path, "f" * 64)})
     write_record(tmp_path, record)
     assert list(record.files) == ["predictions/shard-00000.npz"]
     assert files_are_whole(tmp_path, record)
@@ -92,8 +97,11 @@ def test_files_of_a_record_are_checked(tmp_path: Path, good: Record) -> None:
 def make_run(folder: Path, good: Record) -> Path:
     folder.mkdir(parents=True)
     (folder / "matches.npz").write_bytes(b"matches")
-    (folder / "latency.npz").write_bytes(b"samples")
-    return write_record(folder, good.model_copy(update={"files": side_files(folder)}))
+    assert good.latency_id is not None
+    (folder / latency_name(good.latency_id)).write_bytes(b"samples")
+    files = side_files(folder, good.latency_id)
+    assert list(files) == [latency_name(good.latency_id), "matches.npz"]
+    return write_record(folder, good.model_copy(update={"files": files}))
 
 
 def test_publish_copies_the_record_and_its_matches(tmp_path: Path, good: Record) -> None:
@@ -127,6 +135,37 @@ def test_the_folder_of_a_run_tells_dataset_model_and_identity(tmp_path: Path) ->
     folder = run_folder(tmp_path, "COCO val", "a/b=c.pt", "0123456789abcdef")
     assert folder.relative_to(tmp_path).parts == ("coco-val", "a-b-c.pt", "0123456789ab")
     assert run_folder(tmp_path, "d", "m", None).name == "unresolved"
+
+
+def test_a_folder_has_one_run_at_a_time(tmp_path: Path) -> None:
+    with (
+        claimed(tmp_path / "run"),
+        pytest.raises(InputError, match="another run is at work"),
+        claimed(tmp_path / "run"),
+    ):
+        pass
+    with claimed(tmp_path / "run"):
+        pass
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"schema_version": 1}'])
+def test_a_damaged_record_counts_as_absent_for_a_run(
+    tmp_path: Path, good: Record, damage: bytes
+) -> None:
+    assert good.accuracy_id is not None
+    whole = good.model_copy(update={"files": {}})
+    path = write_record(tmp_path, whole)
+    assert good_records(tmp_path, good.accuracy_id) == [whole]
+    path.write_bytes(damage)
+    assert good_records(tmp_path, good.accuracy_id) == []
+
+
+def test_a_newer_record_is_never_taken_for_absent(tmp_path: Path, good: Record) -> None:
+    assert good.accuracy_id is not None
+    path = write_record(tmp_path, good)
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    with pytest.raises(SchemaError, match="newer"):
+        good_records(tmp_path, good.accuracy_id)
 
 
 def test_a_results_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def exported(yolo: Any, name: str, weights: Path, protocol: EvalProtocol) -> Pat
     key = identity(
         {
             "weights": file_sha256(weights),
+            # A description's file name says how large the network is to be.
+            "description": weights.name if weights.suffix == ".yaml" else "",
             "name": name,
             "ultralytics": ultralytics.__version__,
             "torch": torch.__version__,

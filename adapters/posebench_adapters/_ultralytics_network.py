@@ -134,6 +134,9 @@ def _load_checkpoint(ultralytics: Any, weights: Path) -> Any:
         RuntimeError,
         ModuleNotFoundError,
         AttributeError,
+        LookupError,
+        ValueError,
+        EOFError,
         pickle.UnpicklingError,
     ) as error:
         refused = not trusted and isinstance(error.__cause__, pickle.UnpicklingError)
@@ -167,7 +170,7 @@ def _load_state_dict(ultralytics: Any, card: ModelCard, weights: Path) -> Any:
         yolo.model.load_state_dict(load_file(weights), strict=True)
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(
-            f"{weights}: not a state dict of {card.name} ({_first_line(error)}).",
+            f"{weights}: not a state dict of {card.name} ({_reason(error)}).",
             remedy="Name the model that the weights belong to, or give a .pt checkpoint.",
         ) from error
     if yolo.model.model[-1].nc == 1:
@@ -195,6 +198,11 @@ def _openvino_name(folder: Path) -> Path:
     if not alias.is_symlink():
         alias.symlink_to(folder.resolve(), target_is_directory=True)
     return alias
+
+
+def _reason(error: BaseException) -> str:
+    """The message without line breaks, at most a few lines of it."""
+    return " ".join(str(error).split())[:300]
 
 
 def _first_line(error: BaseException) -> str:

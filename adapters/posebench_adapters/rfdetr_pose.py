@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posebench.errors import WeightsError
+from posebench.errors import WeightsUnavailableError
 from posebench.types import ModelCard
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def load(
     """Refuse: there is no network to load weights into.
 
     Raises:
-        WeightsError: Always.
+        WeightsUnavailableError: Always.
     """
-    raise WeightsError(
+    raise WeightsUnavailableError(
         f"{card.name}: {_NOTE}", remedy="An exported network runs as onnx:PATH with a sidecar."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -32,12 +33,33 @@ def format_of(path: Path) -> str:
 
 
 def artifact(path: Path, role: str) -> Artifact:
-    """A file or folder with its digest. An OpenVINO ``.xml`` stands for itself and its ``.bin``."""
+    """A file or folder with its digest.
+
+    An OpenVINO ``.xml`` stands for itself and its ``.bin``; an ``.onnx`` for itself and the data
+    that it keeps in other files.
+
+    Raises:
+        InputError: An ``.onnx`` file is damaged.
+        MissingExtraError: It is ONNX and the package onnx is not installed.
+    """
     if path.suffix == ".xml":
         path = path.parent
-    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    outside = _outside(path)
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path, *outside]
     size = sum(file.stat().st_size for file in files)
-    return Artifact(role, path.name, format_of(path), file_sha256(path), size)
+    sha256 = file_sha256(path)
+    if outside:
+        lines = [f"{file.name}\0{file_sha256(file)}\n" for file in outside]
+        sha256 = hashlib.sha256("".join([f"{sha256}\n", *lines]).encode()).hexdigest()
+    return Artifact(role, path.name, format_of(path), sha256, size)
+
+
+def _outside(path: Path) -> list[Path]:
+    """Files in which an ONNX file keeps data, sorted; none for another format."""
+    if format_of(path) != "onnx":
+        return []
+    model, _ = onnx_file.read_model(path)
+    return sorted({path.parent / location for location in onnx_file.external_locations(model)})
 
 
 def openvino_file(path: Path) -> Path:

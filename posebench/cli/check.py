@@ -21,9 +21,12 @@ def check(
     from posebench.checking import check_request
     from posebench.registry import select
 
-    results = check_request(select([model])[0], runtime=runtime, images=images)
-    for result in results:
-        typer.echo(f"{result.status}  {result.name}  {result.detail}".rstrip())
+    results = []
+    for request in select([model]):
+        typer.echo(request.label, err=True)
+        for result in check_request(request, runtime=runtime, images=images):
+            results.append(result)
+            typer.echo(f"{result.status}  {result.name}  {result.detail}".rstrip())
     failed = sum(result.status == "fail" for result in results)
     typer.echo(f"{len(results)} checks, {failed} failed", err=True)
     raise typer.Exit(_FAILED if failed else 0)

@@ -22,7 +22,7 @@ class RunProgress:
     """A :class:`posebench.model_run.RunObserver` on the terminal."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, soft_wrap=True)
+        self._console = Console(stderr=True, soft_wrap=True, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -13,10 +13,14 @@ def publish(
     to: Annotated[Path, typer.Option(help="Folder of published results.")] = Path("results"),
 ) -> None:
     """Copy good records, and the matches beside them, into a folder that is kept."""
+    from posebench.errors import InputError
     from posebench.store import publish as publish_record
     from posebench.store import read_record, record_paths
 
-    for path in record_paths(runs):
+    paths = record_paths(runs)
+    if not paths:
+        raise InputError("no records there.", remedy="Give the folder of a run.")
+    for path in paths:
         status = read_record(path).status
         if status == "ok":
             typer.echo(publish_record(path, to))

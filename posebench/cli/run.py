@@ -98,7 +98,10 @@ def _execute(planned: Any, output: OutputFormat) -> int:
         return _INTERRUPTED
     _show(records, output)
     named = {request.label for request in planned.models if request.by_name}
-    failed = any(r.status != "ok" and r.model.label in named for r in records)
+    failed = any(
+        record.status == "error" or (record.status == "skipped" and record.model.label in named)
+        for record in records
+    )
     return _FAILED if failed else 0
 
 

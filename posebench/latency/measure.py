@@ -15,7 +15,13 @@ END_TO_END = "end-to-end"
 
 
 def time_round(
-    model: PoseModel, images: Sequence[Image], *, warmup: int, samples: int, clock: Clock
+    model: PoseModel,
+    images: Sequence[Image],
+    *,
+    warmup: int,
+    samples: int,
+    clock: Clock,
+    timed: Callable[[], None] = lambda: None,
 ) -> dict[str, list[float]]:
     """Time single pictures one after another, batch 1, from the decoded picture to final people.
 
@@ -25,15 +31,19 @@ def time_round(
         warmup: Runs thrown away first.
         samples: Runs kept.
         clock: Monotonic nanoseconds.
+        timed: Called after each run, outside every span.
 
     Returns:
         Milliseconds by span, ``samples`` each, nothing clipped.
     """
     pictures = islice(cycle(images), warmup + samples)
-    if isinstance(model, StagedPoseModel):
-        rows = [_time_stages(model, image, clock) for image in pictures]
-    else:
-        rows = [_time_whole(model, image, clock) for image in pictures]
+    rows = []
+    for image in pictures:
+        if isinstance(model, StagedPoseModel):
+            rows.append(_time_stages(model, image, clock))
+        else:
+            rows.append(_time_whole(model, image, clock))
+        timed()
     kept = rows[warmup:]
     return {span: [row[span] for row in kept] for span in kept[0]}
 

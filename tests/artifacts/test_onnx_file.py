@@ -8,6 +8,8 @@ import pytest
 from support import require
 
 from posebench.artifacts import onnx_file
+from posebench.artifacts.exported import artifact
+from posebench.cache import file_sha256
 from posebench.errors import InputError
 from posebench.sessions import open_session
 
@@ -86,3 +88,16 @@ def test_precision_is_read_from_the_graph(dtype: str, operator: str, expected: s
     node = onnx.helper.make_node(operator, ["images", "weight"], ["out"])
     graph = onnx.helper.make_graph([node], "g", [], [], [weight])
     assert onnx_file.precision(onnx.helper.make_model(graph)) == expected
+
+
+def test_data_outside_the_file_is_part_of_its_identity(tmp_path: Path) -> None:
+    whole = network(tmp_path, location=None)
+    assert artifact(whole, "network").sha256 == file_sha256(whole)
+    path = network(tmp_path, location="weight.bin")
+    before = artifact(path, "network")
+    data = tmp_path / "weight.bin"
+    assert before.size_bytes == path.stat().st_size + data.stat().st_size
+    content = bytearray(data.read_bytes())
+    content[0] ^= 1
+    data.write_bytes(bytes(content))
+    assert artifact(path, "network").sha256 != before.sha256
