@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from posebench.errors import InputError
 
 RuntimeName = Literal["onnxruntime", "openvino", "native"]
 Precision = Literal["fp32", "fp16", "int8"]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class _Frozen(BaseModel):
@@ -203,7 +204,7 @@ class RunConfig(_Frozen):
     )
     latency: LatencyConfig = LatencyConfig()
     limits: Limits = Limits()
-    trust_checkpoints: tuple[str, ...] = Field((), description="sha256:… of trusted pickles")
+    trust_checkpoints: tuple[Digest, ...] = Field((), description="of trusted pickles")
     interpreter: Path | None = Field(None, description="python that runs the workers")
 
 

@@ -18,13 +18,12 @@ from typing import Any
 from posebench_adapters._torchvision import import_torchvision
 
 from posebench.artifacts.exported import format_of
-from posebench.cache import cache_dir
+from posebench.cache import cache_dir, file_sha256
 from posebench.checkpoints import is_trusted
 from posebench.errors import MissingExtraError, WeightsError
 from posebench.pipelines.yolo_pose import Head
 from posebench.types import ModelCard
 
-_TRUST = "If you trust it, pass --trust-checkpoint sha256:<its digest>."
 _RUNNABLE = ("onnx", "openvino", "torchscript")
 
 
@@ -94,7 +93,8 @@ def load_yolo(card: ModelCard, weights: Path) -> Any:
         yolo = ultralytics.YOLO(_openvino_name(path) if kind == "openvino" else path, task="pose")
     else:
         raise WeightsError(
-            f"{weights}: {kind} files can run code when they are loaded.", remedy=_TRUST
+            f"{weights}: {kind} files can run code when they are loaded.",
+            remedy=_how_to_trust(weights),
         )
     if yolo.task != "pose":
         raise WeightsError(f"{weights}: its task is {yolo.task!r}, not pose.")
@@ -143,8 +143,12 @@ def _load_checkpoint(ultralytics: Any, weights: Path) -> Any:
         what = "cannot be loaded without running code from it" if refused else "cannot be loaded"
         raise WeightsError(
             f"{weights}: the checkpoint {what} ({_first_line(error)}).",
-            remedy=_TRUST if refused else "",
+            remedy=_how_to_trust(weights) if refused else "",
         ) from error
+
+
+def _how_to_trust(weights: Path) -> str:
+    return f"If you trust it, pass --trust-checkpoint sha256:{file_sha256(weights)}"
 
 
 @contextmanager

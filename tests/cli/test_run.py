@@ -79,6 +79,8 @@ def test_a_glob_may_skip_a_model_without_failing_the_run(world: StickWorld, tmp_
         (["--models", "stick-figure", "--runtime", "tensorflow"], "runtime"),
         (["--models", "stick-figure", "--device", "gpu"], "device"),
         (["--models", "stick-figure", "--precision", "fp8"], "precision"),
+        (["--models", "stick-figure", "--trust-checkpoint", "sha256:abc"], "trust_checkpoints"),
+        (["--models", "stick-figure="], "no path to the weights"),
         (["--models", "stick-figure", "--config", "none.toml"], "none.toml: cannot be read"),
         (["--models", "stick-figure", "--sigmas", "a,b"], "--sigmas"),
         (["--models", "stick-figure", "--sigmas", "0.1,0.2"], "sigmas"),
