@@ -1,11 +1,12 @@
-"""Where posebench keeps what it can make or fetch again, and how files are written whole."""
+"""Where posebench keeps what it can make or fetch again; reading files fast, writing them whole."""
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -20,6 +21,18 @@ _PLAIN_HEADER = re.compile(
     rb"'shape': \(([\d, ]*)\), \} *\n",
     re.DOTALL,
 )
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No cyclic garbage collection inside: millions of new floats would set it off for nothing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def cache_dir(*parts: str) -> Path:
@@ -101,11 +114,11 @@ class HashedFile:
         return self._content
 
 
-def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
-    """Arrays of an ``.npz`` without pickles, read-only; those of ``names`` that are in it, or all.
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Every array of an ``.npz`` without pickles, read-only.
 
     ``numpy.load`` parses each array's header as Python source, which takes longer than reading an
-    array of a shard. Checksums are compared as there.
+    array of a shard. Checksums are compared here as there.
 
     Raises:
         OSError, ValueError, EOFError, zipfile.BadZipFile: Not such a file, or damaged.
@@ -113,19 +126,19 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, n
     from zipfile import ZipFile
 
     with ZipFile(path) as archive:
-        members = [(member.removesuffix(".npy"), member) for member in archive.namelist()]
-        wanted = [(name, member) for name, member in members if names is None or name in names]
-        return {name: _array(archive.read(member)) for name, member in wanted}
+        return {n.removesuffix(".npy"): _array(archive.read(n)) for n in archive.namelist()}
 
 
 def _array(raw: bytes) -> npt.NDArray[Any]:
-    import numpy as np
+    from numpy import frombuffer
 
     plain = _PLAIN_HEADER.match(raw)
     if plain is None:
         from io import BytesIO
 
-        array: npt.NDArray[Any] = np.lib.format.read_array(BytesIO(raw), allow_pickle=False)
+        from numpy.lib import format as npy
+
+        array: npt.NDArray[Any] = npy.read_array(BytesIO(raw), allow_pickle=False)  # type: ignore[no-untyped-call]
         return array
     shape = [int(length) for length in plain[2].split(b",") if length.strip()]
-    return np.frombuffer(raw, plain[1].decode(), offset=plain.end()).reshape(shape)
+    return frombuffer(raw, plain[1].decode(), offset=plain.end()).reshape(shape)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Float32Array: TypeAlias = npt.NDArray[np.float32]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
+FloatArray: TypeAlias = Float64Array | Float32Array
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Image: TypeAlias = npt.NDArray[np.uint8]
@@ -166,7 +167,7 @@ class Detections:
     """
 
     image_index: IntArray
-    keypoints: Float64Array | Float32Array
+    keypoints: FloatArray
     scores: Float64Array
     class_ids: IntArray
     boxes: Float64Array | None = None

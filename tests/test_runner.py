@@ -288,7 +288,9 @@ def test_a_failure_does_not_replace_a_good_record(world: StickWorld, tmp_path: P
     assert good.status == "ok"
     (failed,), _ = benchmark(world, tmp_path / "runs", "stick-hang", **options)
     assert failed.failure is not None and failed.failure.kind == "timeout"
-    assert failed.figure("keypoints", "AP") == good.figure("keypoints", "AP"), "what was finished is told all the same"
+    assert failed.figure("keypoints", "AP") == good.figure("keypoints", "AP"), (
+        "what was finished is told all the same"
+    )
     assert load_records([tmp_path / "runs"]) == [good]
 
 

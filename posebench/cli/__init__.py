@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from posebench.cli import check, evaluate, list_, publish, report, run
 from posebench.errors import PosebenchError
 
 INTERNAL_ERROR = 70
 
-app = typer.Typer(
-    name="posebench",
-    help="Which human-pose model, on which hardware, at which accuracy and latency?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("list")(list_.list_models)
-app.command("check")(check.check)
-app.command("run")(run.run)
-app.command("evaluate")(evaluate.evaluate)
-app.command("publish")(publish.publish)
-app.command("report")(report.report)
+_COMMANDS = {
+    "list": "list_.list_models",
+    "check": "check.check",
+    "run": "run.run",
+    "evaluate": "evaluate.evaluate",
+    "publish": "publish.publish",
+    "report": "report.report",
+}
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The command that the arguments name, or all if they name none: each takes typer its time."""
+    app = typer.Typer(
+        name="posebench",
+        help="Which human-pose model, on which hardware, at which accuracy and latency?",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_no_options)  # Without it a single command would lose its name.
+    for name in set(arguments[:1]) & set(_COMMANDS) or _COMMANDS:
+        module, function = _COMMANDS[name].split(".")
+        app.command(name)(getattr(import_module(f"posebench.cli.{module}"), function))
+    return app
+
+
+def _no_options() -> None:
+    pass
 
 
 def main() -> None:
     """Run the command line. Exit codes are those of ``docs/cli.md``."""
     try:
-        app()
+        command_line(sys.argv[1:])()
     except PosebenchError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
@@ -41,3 +58,5 @@ def main() -> None:
         traceback.print_exc()
         sys.stderr.write("internal error: this is a defect of posebench; please report it.\n")
         sys.exit(INTERNAL_ERROR)
+    finally:
+        gc.freeze()  # At its exit the interpreter would search all that was imported for cycles.

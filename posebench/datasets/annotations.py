@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from posebench.cache import HashedFile, atomic_path, cache_dir, read_arrays
-from posebench.datasets.jsonfile import Entries, collector_paused, parse, read_hashed
+from posebench.cache import HashedFile, atomic_path, cache_dir, collector_paused, read_arrays
+from posebench.datasets.jsonfile import Entries, parse, read_hashed
 from posebench.errors import InputError
 from posebench.types import BoolArray, Float64Array, IntArray
 

@@ -63,9 +63,7 @@ class CocoDataset:
         """
         if images is not None and not images.is_dir():
             raise InputError(f"{images}: not a folder.", remedy="Give the folder of the pictures.")
-        content = load_annotations(
-            annotations, pycocotools_ids=pycocotools_ids, reading=reading
-        )
+        content = load_annotations(annotations, pycocotools_ids=pycocotools_ids, reading=reading)
         skeleton = make_skeleton(
             [str(keypoint) for keypoint in content.keypoint_names],
             content.keypoints.shape[1],

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from posebench.cache import collector_paused
 from posebench.datasets.annotations import positions
 from posebench.datasets.coco import CocoDataset
-from posebench.datasets.jsonfile import Entries, collector_paused, parse, read_bytes
+from posebench.datasets.jsonfile import Entries, parse, read_bytes
 from posebench.errors import InputError
 from posebench.predictions import PredictionSet, read_predictions, read_shard, to_detections
 from posebench.types import Detections, Float64Array, GroundTruth, IntArray

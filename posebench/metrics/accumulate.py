@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
 from posebench.metrics.matches import Bits, Matches
 from posebench.metrics.ordering import falling
-from posebench.metrics.threads import in_two_threads
 from posebench.types import Float64Array, IntArray
 
 RECALLS: Float64Array = np.linspace(0.0, 1.0, 101)
@@ -103,15 +101,11 @@ def accumulate(matches: Matches) -> Curves:
         for n, max_dets in enumerate(matches.max_dets):
             order = _ranking(matches, class_id, int(max_dets))
             matched, ignored = matches.matched[order], matches.ignored[order]
-            present = np.flatnonzero(people[class_id]).tolist()
-            places = list(product(present, range(thresholds)))
-
-            def curve(place: tuple[int,int]) -> tuple[Float64Array, float]:
-                area, t = place
-                return _curve(matched, ignored, matches.bit(area, t), int(people[class_id, area]))
-
-            for (area, t), found in zip(places, in_two_threads(curve, places), strict=True):
-                precision[t, :, class_id, area, n], recall[t, class_id, area, n] = found
+            for area in np.flatnonzero(people[class_id]):
+                for t in range(thresholds):
+                    precision[t, :, class_id, area, n], recall[t, class_id, area, n] = _curve(
+                        matched, ignored, matches.bit(int(area), t), int(people[class_id, area])
+                    )
     return Curves(precision, recall)
 
 

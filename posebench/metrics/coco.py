@@ -17,7 +17,14 @@ from posebench.metrics.matches import Bits, Matches
 from posebench.metrics.matching import Assignment, Ranking, Similarity, assign, candidates, rank
 from posebench.metrics.oks import OksPairs, Targets
 from posebench.metrics.sieve import Extents
-from posebench.types import BoolArray, Detections, Float64Array, GroundTruth, IntArray, Tensor
+from posebench.types import (
+    BoolArray,
+    Detections,
+    Float64Array,
+    GroundTruth,
+    IntArray,
+    Tensor,
+)
 
 THRESHOLDS: Float64Array = np.linspace(0.5, 0.95, 10)
 _LARGEST = 1e5**2
@@ -65,9 +72,10 @@ def match_keypoints(
             the annotation with id 0.
     """
     sigmas = np.array(ground_truth.skeleton.sigmas)
-    extents = Extents.of(detections.keypoints)
+    keypoints: Tensor = np.ascontiguousarray(detections.keypoints)
+    extents = Extents.of(keypoints)
     pairs = OksPairs(
-        keypoints=np.ascontiguousarray(detections.keypoints),
+        keypoints=keypoints,
         detected=extents,
         targets=Targets.of(ground_truth, sigmas),
         floor=float(THRESHOLDS[0]),
@@ -171,7 +179,8 @@ def _rank(ground_truth: GroundTruth, detections: Detections, limit: int) -> Rank
 
 def _outside(areas: Float64Array, bounds: Float64Array) -> BoolArray:
     """(N, A) whether an area lies outside a range, both bounds belonging to it."""
-    return np.asarray((areas[:, None] < bounds[:, 0]) | (areas[:, None] > bounds[:, 1]))
+    columns = [(areas < low) | (areas > high) for low, high in bounds]
+    return np.column_stack(columns)
 
 
 def _allowed(similarity: Float64Array, areas: int) -> Bits:
@@ -186,7 +195,7 @@ def _area_bits(flags: BoolArray) -> Bits:
     word = (1 << len(THRESHOLDS)) - 1
     bits = np.zeros(len(flags), np.uint64)
     for area in range(flags.shape[1]):
-        bits[flags[:, area]] |= np.uint64(word << (area * len(THRESHOLDS)))
+        bits |= flags[:, area] * np.uint64(word << (area * len(THRESHOLDS)))
     return bits
 
 
@@ -200,8 +209,10 @@ def _gather(assignment: Assignment, detections: int) -> IntArray:
     """(T, D) row of the annotation matched in the first area range, or -1."""
     pairs = assignment.candidates
     met = np.full((len(THRESHOLDS), detections), -1, np.int64)
+    matched = np.flatnonzero(assignment.taken)
+    taken = assignment.taken[matched]
     for t in range(len(THRESHOLDS)):
-        won = (assignment.taken & np.uint64(1 << t)) != 0
+        won = matched[(taken & np.uint64(1 << t)) != 0]
         met[t, pairs.detections[won]] = pairs.people[won]
     return met
 

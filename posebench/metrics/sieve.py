@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posebench.metrics.threads import in_two_threads
-from posebench.types import BoolArray, Float32Array, Float64Array, IntArray
+from posebench.types import BoolArray, Float32Array, Float64Array, FloatArray, IntArray
 
 _PEOPLE_AT_ONCE = 1024
 """Few enough for a block of coordinates to stay in the processor's second cache."""
@@ -26,7 +26,7 @@ class Extents:
     high: Float64Array
 
     @classmethod
-    def of(cls, keypoints: Float64Array | Float32Array) -> Extents:
+    def of(cls, keypoints: FloatArray) -> Extents:
         """Bounds of (N, K, 2) keypoints."""
         bounds = cls(np.empty((2, len(keypoints))), np.empty((2, len(keypoints))))
 
@@ -78,18 +78,18 @@ class Sieve:
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
             inverse = 1 / (2 * variances * scale[:, None])
             inverse32 = inverse.astype(np.float32)
-        count = labelled.sum(axis=1, keepdims=True)
+        count = np.count_nonzero(labelled, axis=1)[:, None]
         fits = ((inverse > 1e-30) & (inverse < 1e30)).all(axis=1)
         return cls(
-            xy=np.ascontiguousarray(points[:, :, :2]),
+            xy=np.stack([points[:, :, 0], points[:, :, 1]], axis=2),
             inverse=inverse32,
-            weight=(labelled / np.maximum(count, 1)).astype(np.float32),
+            weight=labelled * (1 / np.maximum(count, 1)).astype(np.float32),
             usable=fits & (count[:, 0] > 0),
         )
 
     def below(
         self,
-        detected: Float64Array | Float32Array,
+        detected: FloatArray,
         detections: IntArray,
         people: IntArray,
         floor: float,

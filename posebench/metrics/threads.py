@@ -16,8 +16,6 @@ def in_two_threads(work: Callable[[Part], Result], parts: Iterable[Part]) -> lis
     The executors of the standard library do the same, but importing them takes longer than what
     the second thread saves.
     """
-    import os
-    if os.environ.get("ONE"): return [work(p) for p in parts]
     todo = list(parts)
     results: dict[int, Result] = {}
     errors: list[BaseException] = []

@@ -204,3 +204,14 @@ def test_the_command_needs_no_framework_and_no_pandas() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_only_the_command_that_is_named_is_built() -> None:
+    from posebench.cli import command_line
+
+    def names(*arguments: str) -> list[str | None]:
+        return [command.name for command in command_line(arguments).registered_commands]
+
+    everything = ["list", "check", "run", "evaluate", "publish", "report"]
+    assert names("evaluate", "--help") == ["evaluate"]
+    assert names() == names("--help") == names("unknown") == everything
