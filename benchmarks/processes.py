@@ -61,7 +61,8 @@ def run_once(command: Sequence[str], environment: Mapping[str, str], into: Sampl
     start = time.perf_counter()
     process = subprocess.Popen(
         command,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        # Installed packages come compiled; so may ours, whatever the shell says.
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

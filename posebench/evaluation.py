@@ -102,6 +102,16 @@ def _check(ground_truth: GroundTruth, detections: Detections) -> None:
         values = getattr(detections, name)
         if values is not None and not np.isfinite(values).all():
             raise InputError(f"predictions: {name} has a NaN or infinite value.")
+    classes = len(ground_truth.class_names)
+    if (
+        len(detections.class_ids)
+        and not 0 <= detections.class_ids.min() <= (detections.class_ids.max()) < classes
+    ):
+        raise InputError(
+            f"predictions of class {int(detections.class_ids.max())}, annotated are {classes}: "
+            f"{', '.join(ground_truth.class_names)}.",
+            remedy="Use a model of the annotated classes.",
+        )
 
 
 def evaluate(

@@ -167,14 +167,24 @@ def select(specifications: Sequence[str]) -> list[ModelRequest]:
 
 
 def _with_distinct_labels(requests: list[ModelRequest]) -> list[ModelRequest]:
-    """Files of one name are told apart by their folder: rows and results must not mix."""
-    count = Counter(request.label for request in requests)
-    return [
-        replace(request, label=f"{request.label} ({request.weights.absolute().parent})")
-        if count[request.label] > 1 and request.weights is not None
+    """Files of one name are told apart by their folder, then by number: rows must not mix."""
+    by_folder = [
+        replace(request, label=f"{request.label} ({request.weights.absolute().parent.name})")
+        if shared and request.weights is not None
         else request
-        for request in requests
+        for request, shared in zip(requests, _shared_labels(requests), strict=True)
     ]
+    return [
+        replace(request, label=f"{request.label} #{number}") if shared else request
+        for number, (request, shared) in enumerate(
+            zip(by_folder, _shared_labels(by_folder), strict=True), 1
+        )
+    ]
+
+
+def _shared_labels(requests: list[ModelRequest]) -> list[bool]:
+    count = Counter(request.label for request in requests)
+    return [count[request.label] > 1 for request in requests]
 
 
 def _expand(specification: str) -> list[ModelRequest]:

@@ -35,6 +35,15 @@ def test_without_boxes_there_is_no_box_task(tmp_path: Path) -> None:
     assert "bbox" not in document(ours.accuracy, ours.ground_truth)
 
 
+@pytest.mark.parametrize("class_id", [-1, 1])
+def test_a_class_that_nobody_annotated_is_refused(ours: Ours, class_id: int) -> None:
+    class_ids = ours.results.detections.class_ids.copy()
+    class_ids[-1] = class_id
+    other = dataclasses.replace(ours.results.detections, class_ids=class_ids)
+    with pytest.raises(InputError, match=r"annotated are 1: .*annotated classes"):
+        evaluate(ours.ground_truth, other, Evaluation())
+
+
 def test_the_protocol_is_followed(ours: Ours) -> None:
     protocol = Evaluation(max_dets=1, sigmas=(0.2,) * 17, per_keypoint_ap=True)
     matches, tasks = evaluate(ours.ground_truth, ours.results.detections, protocol)

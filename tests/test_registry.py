@@ -49,6 +49,18 @@ def test_a_weights_override_becomes_part_of_the_label(tmp_path: Path) -> None:
     assert request.weights == weights
 
 
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / part / "best.txt" for part in ("a", "b", "c/a")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text("0.5")
+    assert names(*(f"stick-figure={path}" for path in paths)) == [
+        "stick-figure=best.txt (a) #1",
+        "stick-figure=best.txt (b)",
+        "stick-figure=best.txt (a) #3",
+    ]
+
+
 @pytest.mark.parametrize(
     ("specification", "error", "message"),
     [

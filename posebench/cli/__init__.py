@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import typer
 from posebench.errors import PosebenchError
 
 INTERNAL_ERROR = 70
+INTERRUPTED = 130
 
 _COMMANDS = {
     "list": "list_.list_models",
@@ -40,12 +42,24 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: an import that it breaks off ends with an ImportError."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _no_options() -> None:
     pass
 
 
 def main() -> None:
     """Run the command line. Exit codes are those of ``docs/cli.md``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an encoding without a dash loses no result
     try:
         command_line(sys.argv[1:])()
     except PosebenchError as error:
@@ -54,7 +68,9 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder taken away: the system's, not ours
         sys.stderr.write(f"error: {error}\n")
         sys.exit(PosebenchError.exit_code)
-    except Exception:  # the outermost boundary
+    except Exception as error:  # the outermost boundary
+        if _was_interrupted(error):
+            sys.exit(INTERRUPTED)
         traceback.print_exc()
         sys.stderr.write("internal error: this is a defect of posebench; please report it.\n")
         sys.exit(INTERNAL_ERROR)

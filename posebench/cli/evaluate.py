@@ -51,6 +51,9 @@ def evaluate(
     per_keypoint_ap: Annotated[
         bool, typer.Option("--per-keypoint-ap", help="Also the AP of each keypoint by itself.")
     ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first N pictures, as in a run with --limit.")
+    ] = None,
     max_dets: Annotated[int, typer.Option(min=1, help="People a picture that are scored.")] = 20,
     cross_check: Annotated[
         Checker | None, typer.Option(help="Also score with another package and compare.")
@@ -66,8 +69,14 @@ def evaluate(
     from posebench.evaluation import document, score
 
     as_package = compat is not None
+    if limit is not None and cross_check is not None:
+        raise typer.BadParameter("the other package scores every picture", param_hint="--limit")
     dataset = CocoDataset.open(
-        annotations, sigmas=_sigmas(sigmas), pycocotools_ids=as_package, reading=reading
+        annotations,
+        sigmas=_sigmas(sigmas),
+        limit=limit,
+        pycocotools_ids=as_package,
+        reading=reading,
     )
     ground_truth = dataset.ground_truth()
     results = load_predictions(predictions, dataset, ground_truth, compat=as_package)

@@ -178,10 +178,12 @@ class _Converter:
         ids = entries.integers("id")
         _unique(entries, ids, "id", "Give each category an id of its own.")
         with_points = {
-            row.get("category_id") for row in annotations.rows if row.get("keypoints") is not None
+            str(row.get("category_id"))
+            for row in annotations.rows
+            if row.get("keypoints") is not None
         }
         rows = [entries.rows[int(i)] for i in np.argsort(ids, kind="stable")]
-        used = [row for row in rows if row.get("keypoints") or row["id"] in with_points]
+        used = [row for row in rows if row.get("keypoints") or str(row["id"]) in with_points]
         if not used:
             raise InputError(f"{self.path}: no category has keypoints.", remedy=_INSTANCES)
         return used, np.array([row["id"] for row in rows if row not in used], np.int64)

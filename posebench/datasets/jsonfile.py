@@ -19,6 +19,9 @@ from posebench.errors import InputError
 from posebench.types import BoolArray, Float64Array, IntArray
 
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_EXACT_FLOATS = 2**53
+"""Up to here every whole number is a float of its own."""
 _MISSING = object()
 
 
@@ -66,6 +69,8 @@ def parse(raw: bytes, path: Path) -> Any:
     Raises:
         InputError: Not JSON, with the line and column, or not UTF-8.
     """
+    if raw.startswith(_GZIP):
+        raise InputError(f"{path}: compressed with gzip.", remedy="Unpack it first: gunzip FILE.")
     text = raw[len(_BOM) :] if raw.startswith(_BOM) else raw
     try:
         return orjson.loads(text)
@@ -253,7 +258,9 @@ def _integer_problem(value: Any) -> str:
     problem = _number_problem(value)
     if problem or type(value) is int:
         return problem
-    return f"is {value}, not a whole number" if value % 1 else "is too large for a whole number"
+    if value % 1:
+        return f"is {value}, not a whole number"
+    return "is too large for a whole number" if abs(value) > _EXACT_FLOATS else ""
 
 
 def _flag_problem(value: Any) -> str:

@@ -183,12 +183,17 @@ def load_shards(path: Path, ground_truth: GroundTruth) -> Results:
     predictions = read_predictions(path) if path.is_dir() else read_shard(path)
     _check(path, predictions, ground_truth)
     try:
-        return Results(to_detections(predictions, ground_truth.image_ids))
+        detections = to_detections(predictions, ground_truth.image_ids)
     except InputError as error:
         raise InputError(
             f"{path}: {error}",
             remedy="Score against the annotations that these predictions were made for.",
         ) from error
+    covered, images = len(predictions.image_ids), len(ground_truth.image_ids)
+    partial = (
+        f"predictions cover {covered} of {images} images, on the others nobody counts as found"
+    )
+    return Results(detections, notes=[partial] if covered < images else [])
 
 
 def _check(path: Path, predictions: PredictionSet, ground_truth: GroundTruth) -> None:
@@ -204,8 +209,3 @@ def _check(path: Path, predictions: PredictionSet, ground_truth: GroundTruth) ->
         if values is not None and not np.isfinite(values).all():
             row = int(np.argmax(~np.isfinite(values.reshape(len(values), -1)).all(axis=1)))
             raise InputError(f"{path}: person {row}: {name} has a NaN or infinite value.")
-    classes = predictions.class_ids
-    if classes is not None and not np.isin(classes, range(len(ground_truth.class_names))).all():
-        raise InputError(
-            f"{path}: a class id is not one of the {len(ground_truth.class_names)} annotated."
-        )

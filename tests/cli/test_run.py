@@ -55,6 +55,41 @@ def test_a_yolo_folder_is_a_dataset_too(world: StickWorld, tmp_path: Path) -> No
     assert record.dataset is not None and record.dataset.area == "0.53 x box"
 
 
+def test_an_encoding_without_a_dash_loses_no_result(
+    world: StickWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = posebench(
+        "run", "--models", f"stick-figure={world.weights}", *world.options, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "100.0" in done.stdout
+
+
+def test_an_option_names_another_dataset_than_the_file(world: StickWorld, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(
+        f'[dataset]\nannotations = "{world.annotations}"\nimages = "{world.images}"\n'
+    )
+    options = ("--config", "run.toml", "--dataset", as_yolo(world), "--models", "stick-figure")
+    done = posebench("run", *options, "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "areas are 0.53 x box" in done.stderr
+
+
+def test_files_of_one_name_are_rows_of_their_own(world: StickWorld, tmp_path: Path) -> None:
+    other = tmp_path / "other" / world.weights.name
+    other.parent.mkdir()
+    other.write_text("0.5")
+    models = f"stick-figure={world.weights},stick-figure={other}"
+    done = posebench(
+        *("run", "--models", models, *world.options, "--no-latency", "--format", "json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    labels = {record["model"]["label"] for record in json.loads(done.stdout)}
+    assert len(labels) == 2 and all("weights.txt (" in label for label in labels)
+
+
 def test_a_dry_run_prints_the_plan_and_leaves_no_trace(world: StickWorld, tmp_path: Path) -> None:
     done = posebench("run", "--models", "stick-*", *world.options, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

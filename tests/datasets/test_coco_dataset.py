@@ -94,6 +94,25 @@ def test_file_names_cannot_leave_the_folder(
         dataset.image_path(document["images"][0]["id"])
 
 
+def test_a_picture_may_be_a_link(document: dict[str, Any], tmp_path: Path) -> None:
+    name = document["images"][0]["file_name"]
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "blob").write_bytes(b"picture")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / name).symlink_to(tmp_path / "store" / "blob")
+    dataset = CocoDataset.open(write(tmp_path, document), tmp_path / "images")
+    assert dataset.image_path(document["images"][0]["id"]).read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize("value", [[1], {}, None, "1.5"])
+def test_a_category_id_that_is_no_number_is_named(
+    value: Any, document: dict[str, Any], tmp_path: Path
+) -> None:
+    document["annotations"][0]["category_id"] = value
+    with pytest.raises(InputError, match=r"annotations\[0\].*category_id"):
+        CocoDataset.open(write(tmp_path, document))
+
+
 def test_missing_pictures_are_explained(document: dict[str, Any], tmp_path: Path) -> None:
     del document["images"][0]["file_name"]
     path = write(tmp_path, document)

@@ -91,7 +91,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "nan": ({"keypoints": float("nan")}, "keypoints has a NaN or infinite value"),
     "inf score": ({"scores": float("inf")}, "scores has a NaN or infinite value"),
     "unknown image": ({"image_ids": 5}, "predictions for unknown image id 5.*made for"),
-    "class": ({"class_ids": 3}, "a class id is not one of the 1 annotated"),
 }
 
 
@@ -175,3 +174,21 @@ def test_reading_leaves_the_garbage_collector_as_it_was(problem: Problem, tmp_pa
     with pytest.raises(InputError):
         load_predictions(predictions, dataset, dataset.ground_truth())
     assert gc.isenabled()
+
+
+def test_shards_of_some_images_say_so(problem: Problem, tmp_path: Path) -> None:
+    annotations, _ = problem.write(tmp_path)
+    whole = shard_of(problem)
+    one = dataclasses.replace(
+        whole,
+        image_ids=whole.image_ids[:1],
+        offsets=whole.offsets[:2],
+        **{
+            name: getattr(whole, name)[: whole.offsets[1]]
+            for name in ("keypoints", "keypoint_scores", "box_scores", "scores")
+        },
+    )
+    write_shard(tmp_path / "shard-00000.npz", one)
+    notes = run_ours(annotations, tmp_path / "shard-00000.npz").notes
+    count = len(problem.gt["images"])
+    assert any(f"predictions cover 1 of {count} images" in note for note in notes)
