@@ -6,7 +6,10 @@ import os
 import re
 from pathlib import Path
 
+import pytest
+
 from posebench import __version__
+from posebench.report.files import check
 from posebench.report.terminal import markdown_table
 from posebench.store import load_records
 
@@ -25,6 +28,12 @@ def test_the_table_is_that_of_the_published_results() -> None:
     found = TABLE.search(text)
     assert found is not None
     assert found[2].strip() == table.strip()
+
+
+def test_the_reports_are_those_of_the_published_results() -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("pandas")
+    assert check(load_records([ROOT / "results"]), ROOT / "reports") == []
 
 
 def test_every_link_of_a_page_leads_somewhere() -> None:
