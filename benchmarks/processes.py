@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -57,18 +58,31 @@ def posebench(folder: Path, predictions: str) -> list[str]:
 
 
 def run_once(command: Sequence[str], environment: Mapping[str, str], into: Samples) -> None:
-    """Run to the end; peak memory is the kernel's figure for that process alone."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command,
+    """Run to the end, watched by a small process: the kernel hands peak memory on to children."""
+    finished = subprocess.run(
+        [sys.executable, __file__, *command],
         # Installed packages come compiled; so may ours, whatever the shell says.
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1", **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
     )
+    usage = json.loads(finished.stdout)
+    into.wall_s.append(usage["wall_s"])
+    into.cpu_s.append(usage["cpu_s"])
+    into.peak_mb = max(into.peak_mb, usage["peak_mb"])
+
+
+def watch(command: Sequence[str]) -> dict[str, float]:
+    """Run a command in silence and say what it took; peak memory in MiB."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    into.wall_s.append(time.perf_counter() - start)
-    into.cpu_s.append(usage.ru_utime + usage.ru_stime)
+    wall_s = time.perf_counter() - start
+    assert status == 0, f"{command} ended with {status}"
     scale = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    into.peak_mb = max(into.peak_mb, usage.ru_maxrss / scale)
-    assert status == 0, f"{command[0]} ended with {status}"
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return {"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": usage.ru_maxrss / scale}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(watch(sys.argv[1:])))
