@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posebench.cache import HashedFile, collector_paused
-from posebench.cli.options import OutputFormat
+from posebench.cli.options import OutputFormat, parse_sigmas
 
 if TYPE_CHECKING:
     from posebench.datasets.coco import CocoDataset
@@ -73,7 +73,7 @@ def evaluate(
         raise typer.BadParameter("the other package scores every picture", param_hint="--limit")
     dataset = CocoDataset.open(
         annotations,
-        sigmas=_sigmas(sigmas),
+        sigmas=parse_sigmas(sigmas),
         limit=limit,
         pycocotools_ids=as_package,
         reading=reading,
@@ -106,20 +106,6 @@ def _agrees(check: dict[str, Any]) -> bool:
     """Whether another evaluator gives the same figures, up to the order of its sums."""
     difference = check["max_difference"]
     return difference is not None and difference <= _TOLERANCE
-
-
-def _sigmas(text: str | None) -> tuple[float, ...] | None:
-    from posebench.errors import InputError
-
-    if text is None:
-        return None
-    try:
-        content = Path(text).read_text("utf-8-sig") if Path(text).is_file() else text
-        return tuple(float(part) for part in content.strip(" \n\r\t[]").replace(",", " ").split())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"--sigmas {text}: not numbers separated by commas, nor a file of them ({error})."
-        ) from error
 
 
 def _entries(

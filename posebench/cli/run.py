@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from posebench.cli.options import OutputFormat
+from posebench.cli.options import OutputFormat, parse_sigmas
 
 _INTERRUPTED = 130
 _FAILED = 3
@@ -37,10 +37,12 @@ def run(
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network.")] = None,
     sigmas: Annotated[
-        str | None, typer.Option(help="K numbers by commas, for a skeleton of your own.")
+        str | None, typer.Option(help="Numbers separated by commas, or a file, one a keypoint.")
     ] = None,
     per_keypoint_ap: Annotated[bool, typer.Option(help="Also AP keypoint by keypoint.")] = False,
-    latency: Annotated[bool, typer.Option(help="Measure latency too.")] = True,
+    latency: Annotated[
+        bool | None, typer.Option("--latency/--no-latency", help="Measure latency too, or not.")
+    ] = None,
     trust_checkpoint: Annotated[
         list[str] | None, typer.Option(help="sha256:HEX of a pickle that may be loaded.")
     ] = None,
@@ -55,7 +57,7 @@ def run(
     from posebench.planning import plan
 
     evaluation = {
-        "sigmas": [_number(s) for s in sigmas.split(",")] if sigmas else None,
+        "sigmas": parse_sigmas(sigmas),
         "per_keypoint_ap": per_keypoint_ap or None,
     }
     options = {
@@ -66,7 +68,7 @@ def run(
         "device": device,
         "threads": threads,
         "protocol": {"evaluation": evaluation},
-        "latency": {"enabled": None if latency else False},
+        "latency": {"enabled": latency},
         "trust_checkpoints": trust_checkpoint,
         "out": out,
     }
@@ -74,13 +76,6 @@ def run(
     typer.echo(planned.describe(), err=True)
     if not dry_run:
         raise typer.Exit(_execute(planned, output))
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a number", param_hint="--sigmas") from None
 
 
 def _execute(planned: Any, output: OutputFormat) -> int:
