@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,9 +9,8 @@ from urllib.parse import urlsplit
 from posebench.cache import atomic_path, cache_dir, file_sha256
 from posebench.config import RuntimeName
 from posebench.errors import WeightsError, WeightsUnavailableError
+from posebench.mirror import mirrored
 from posebench.types import ModelCard, Weights
-
-MIRROR_VARIABLE = "POSEBENCH_MIRROR"
 
 
 @dataclass(frozen=True)
@@ -110,11 +108,3 @@ def _fetch(weights: Weights, path: Path) -> None:
                 f"cannot fetch {url}: {error}.",
                 remedy=f"Fetch it by other means and put it at {path}, or pass NAME=path/to/file.",
             ) from error
-
-
-def mirrored(url: str) -> str:
-    """The address to fetch from: ``POSEBENCH_MIRROR`` replaces scheme and host."""
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    if not mirror:
-        return url
-    return mirror.rstrip("/") + urlsplit(url).path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ from posebench.cache import CACHE_VARIABLE, cache_dir
 from posebench.datasets.download import download as download_file
 from posebench.datasets.unzip import unpack
 from posebench.errors import InputError
+from posebench.mirror import mirrored
 
-MIRROR_VARIABLE = "POSEBENCH_MIRROR"
 _DOWNLOADS = "downloads"
 
 
@@ -96,7 +95,7 @@ def fetch(name: str, *, download: bool = False) -> tuple[Path, Path]:
             remedy=f"Add --download to get {size:.0f} MB; {CACHE_VARIABLE} moves the cache.",
         )
     for archive in missing:
-        _get(archive, _base_url(dataset), folder)
+        _get(archive, mirrored(dataset.base_url), folder)
     shutil.rmtree(folder / _DOWNLOADS, ignore_errors=True)
     return folder / dataset.annotations.member, folder / dataset.images.member
 
@@ -115,10 +114,3 @@ def _get(archive: Archive, base_url: str, folder: Path) -> None:
             remedy=f"Make room, or move the cache with {CACHE_VARIABLE}.",
         ) from error
     target.unlink()
-
-
-def _base_url(dataset: KnownDataset) -> str:
-    url = os.environ.get(MIRROR_VARIABLE) or dataset.base_url
-    if not url.startswith(("http://", "https://")):
-        raise InputError(f"{MIRROR_VARIABLE}: {url!r} is not an http or https address.")
-    return url.rstrip("/")
