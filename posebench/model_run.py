@@ -258,7 +258,9 @@ class ModelRun:
         return Record(
             created_at=datetime.now(timezone.utc),
             posebench_version=__version__,
-            model=model_info(self._request, self._weights),
+            model=model_info(
+                self._request, self._weights, loaded.cost["params"] if loaded else None
+            ),
             dataset=dataset_info(
                 self._dataset, self._dataset_id, self._truth, self._notes.undecodable
             ),

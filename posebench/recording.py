@@ -15,12 +15,23 @@ from posebench.errors import (
 from posebench.protocols import Dataset
 from posebench.record import ClaimInfo, DatasetInfo, Failure, ModelInfo
 from posebench.registry import ModelRequest
-from posebench.types import GroundTruth
+from posebench.types import GroundTruth, ModelCard
 from posebench.weights import ResolvedWeights
 
+_SAME_SIZE = 0.15
+"""Share by which parameters may differ: fusing, another number of keypoints or classes."""
 
-def model_info(request: ModelRequest, weights: ResolvedWeights | None) -> ModelInfo:
-    """What is known of a model; of the user's own weights nobody knows the training data."""
+
+def model_info(
+    request: ModelRequest, weights: ResolvedWeights | None, params: int | None
+) -> ModelInfo:
+    """What is known of a model; of the user's own weights nobody knows the training data.
+
+    Args:
+        request: The model.
+        weights: What was loaded, if it got that far.
+        params: Parameters counted in the loaded network, if any were.
+    """
     card = request.card
     published = weights.published if weights else None
     own = request.weights is not None and published is None and bool(card.weights)
@@ -35,8 +46,18 @@ def model_info(request: ModelRequest, weights: ResolvedWeights | None) -> ModelI
         training_data=() if own else card.training_data,
         checkpoint_generation=published.generation if published else None,
         claims=tuple(ClaimInfo(**asdict(claim)) for claim in card.claims),
-        note=card.note,
+        note=" ".join(part for part in (card.note, _other_network(card, params)) if part),
     )
+
+
+def _other_network(card: ModelCard, params: int | None) -> str:
+    """What to say if the loaded network is clearly not the card's; a fused one is a little less."""
+    if not params or card.params_m is None:
+        return ""
+    found_m = params / 1e6
+    if abs(found_m - card.params_m) <= _SAME_SIZE * card.params_m:
+        return ""
+    return f"The network has {found_m:.1f} M parameters, {card.name} has {card.params_m:g} M."
 
 
 def scored_identity(dataset: Dataset) -> str:
