@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from commands import posebench
 from support import require
@@ -121,3 +123,41 @@ def test_a_full_precision_run_of_an_int8_file_is_refused(
     )
     assert done.returncode == 3
     assert "--precision int8" in done.stderr
+
+
+def test_an_exported_file_is_not_run_natively(
+    coco_mini: Path, yolov8n_onnx: Path, tmp_path: Path
+) -> None:
+    """Ultralytics would choose threads and precision by itself, and the Record could not say."""
+    require("ultralytics")
+    done = posebench(
+        *("run", "--models", f"yolov8n-pose={yolov8n_onnx}", "--runtime", "native"),
+        *("--annotations", coco_mini / "person_keypoints.json", "--images", coco_mini / "images"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 3
+    assert "Use --runtime onnxruntime or openvino" in done.stderr
+
+
+def test_a_checkpoint_of_another_skeleton_runs_on_its_own_dataset(tmp_path: Path) -> None:
+    """Five keypoints, untrained: exported, run and scored, at AP 0 and without a complaint."""
+    require("ultralytics")
+    from yolo_networks import checkpoint
+
+    weights = checkpoint(tmp_path, "yolov8n-pose", kpt_shape=[5, 3])
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    picture = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), picture)
+    points = " ".join(f"{0.3 + 0.1 * i:.2f} 0.5 2" for i in range(5))
+    (tmp_path / "labels" / "a.txt").write_text(f"0 0.5 0.5 0.6 0.4 {points}\n")
+    (tmp_path / "data.yaml").write_text("val: images\nnames: [hand]\nkpt_shape: [5, 3]\n")
+    done = posebench(
+        *("run", "--models", f"yolov8n-pose={weights}", "--dataset", "data.yaml"),
+        *("--sigmas", "0.1,0.1,0.1,0.1,0.1", "--no-latency", "--format", "json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads(done.stdout)
+    assert len(record["accuracy"]["keypoints"]["per_keypoint"]) == 5
+    assert {"keypoints", "bbox"} == set(record["accuracy"])
