@@ -23,8 +23,7 @@ from scipy import stats
 from posebench.config import resolve_protocol
 from posebench.datasets.images import read_image
 from posebench.overlap import predict_images
-from posebench.registry import import_adapter, resolve_reference
-from posebench.worker import recommended_protocol
+from posebench.registry import import_adapter, recommended_protocol, resolve_reference
 from posebench.worker_runtime import RuntimeHandle
 
 DATA = Path(os.environ.get("POSEBENCH_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")

@@ -8,17 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from posebench.config import resolve_protocol
-from posebench.datasets.images import read_image
-from posebench.errors import InputError, WeightsUnavailableError
-from posebench.registry import ModelRequest, import_adapter, resolve_reference
+from posebench.datasets.images import SUFFIXES, read_image
+from posebench.errors import InputError
+from posebench.registry import (
+    ModelRequest,
+    import_adapter,
+    recommended_protocol,
+    resolve_reference,
+)
 from posebench.testing import CheckResult, check_model
 from posebench.types import Image
-from posebench.weights import natural_runtime, resolve_weights
-from posebench.worker import recommended_protocol
+from posebench.weights import natural_runtime, require_weights
 from posebench.worker_runtime import RuntimeHandle
 
 _MOST_IMAGES = 4
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def check_request(
@@ -37,12 +40,7 @@ def check_request(
     """
     entry = resolve_reference(request.reference)
     adapter = import_adapter(entry.adapter)
-    weights = resolve_weights(entry.card, request.weights)
-    if weights is None:
-        raise WeightsUnavailableError(
-            f"no weights are published for {entry.card.name}.",
-            remedy=f"Pass your own: {entry.card.name}=path/to/weights.",
-        )
+    weights = require_weights(entry.card, request.weights)
     pictures = _pictures(images) if images else _noise()
     handle = RuntimeHandle(
         name=runtime or natural_runtime(weights.path), precision="fp32", device="cpu", threads=1
@@ -56,10 +54,10 @@ def check_request(
 
 
 def _pictures(folder: Path) -> list[Image]:
-    paths = (p for p in sorted(folder.glob("*")) if p.suffix.lower() in _SUFFIXES)
+    paths = (p for p in sorted(folder.glob("*")) if p.suffix.lower() in SUFFIXES)
     pictures = [read_image(path) for path in itertools.islice(paths, _MOST_IMAGES)]
     if not pictures:
-        raise InputError(f"{folder}: no picture ({', '.join(_SUFFIXES)}) in it.")
+        raise InputError(f"{folder}: no picture ({', '.join(sorted(SUFFIXES))}) in it.")
     return pictures
 
 

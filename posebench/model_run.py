@@ -12,7 +12,7 @@ from posebench import __version__, environment, store
 from posebench.cache import atomic_path
 from posebench.checkpoints import TRUST_VARIABLE
 from posebench.config import RunConfig
-from posebench.errors import PosebenchError, WeightsUnavailableError
+from posebench.errors import PosebenchError
 from posebench.evaluation import evaluate
 from posebench.latency.summary import cells
 from posebench.loading import LoadedModel, load_model
@@ -23,7 +23,7 @@ from posebench.recording import dataset_info, failure_of, model_info
 from posebench.registry import ModelRequest
 from posebench.shards import PassNotes, predict_dataset
 from posebench.types import GroundTruth
-from posebench.weights import ResolvedWeights, resolve_weights
+from posebench.weights import ResolvedWeights, require_weights
 from posebench.worker_client import WorkerClient, WorkerFailure
 
 _SKIPPED = ("missing-extra", "no-weights")
@@ -114,13 +114,7 @@ class ModelRun:
 
     def _measure(self) -> tuple[Record, bool]:
         self._observer.stage(self._request.label, "load")
-        self._weights = resolve_weights(self._request.card, self._request.weights)
-        if self._weights is None:
-            card = self._request.card
-            raise WeightsUnavailableError(
-                f"no weights are published for {card.name}.",
-                remedy=f"{card.note} Pass your own: {card.name}=path/to/weights.".lstrip(),
-            )
+        self._weights = require_weights(self._request.card, self._request.weights)
         worker = WorkerClient(
             self._config.out / "logs" / f"{store.slug(self._request.label)}.log",
             interpreter=self._config.interpreter,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from posebench.errors import InputError, UnknownModelError
 from posebench.types import ModelCard
@@ -88,6 +89,20 @@ def import_adapter(name: str) -> ModuleType:
         if not hasattr(module, attribute):
             raise InputError(f"adapter {name!r} ({point.value}) has no {attribute}.")
     return module  # type: ignore[no-any-return]
+
+
+def recommended_protocol(
+    adapter: ModuleType, card: ModelCard, weights: Path
+) -> list[Mapping[str, Mapping[str, Any]]]:
+    """Protocol overrides of a model, the later ones winning.
+
+    The card's input size, the card's protocol and, if the adapter has a ``recommend(card,
+    weights)``, what it reads from the user's own file.
+    """
+    height, width = card.input_size
+    size = {"preprocess": {"input_height": height, "input_width": width}}
+    recommend = getattr(adapter, "recommend", None)
+    return [size, card.protocol, *([recommend(card, weights)] if recommend else [])]
 
 
 @cache

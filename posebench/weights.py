@@ -49,6 +49,22 @@ def resolve_weights(card: ModelCard, override: Path | None) -> ResolvedWeights |
     return ResolvedWeights(path, _verified_sha256(weights, path), weights)
 
 
+def require_weights(card: ModelCard, override: Path | None) -> ResolvedWeights:
+    """``resolve_weights``, for those who cannot go on without.
+
+    Raises:
+        WeightsUnavailableError: None are published and none were given, or they cannot be fetched.
+        WeightsError: They have the wrong checksum.
+    """
+    weights = resolve_weights(card, override)
+    if weights is None:
+        raise WeightsUnavailableError(
+            f"no weights are published for {card.name}.",
+            remedy=f"{card.note} Pass your own: {card.name}=path/to/weights.".lstrip(),
+        )
+    return weights
+
+
 def weights_path(card: ModelCard, weights: Weights) -> Path:
     """Where a card's checkpoint lies in the cache once it has been fetched."""
     name = Path(urlsplit(weights.url).path).name

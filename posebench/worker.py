@@ -15,10 +15,9 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any
 
 from posebench.errors import (
@@ -27,7 +26,6 @@ from posebench.errors import (
     WeightsError,
     WeightsUnavailableError,
 )
-from posebench.types import ModelCard
 
 Reply = dict[str, Any]
 
@@ -43,7 +41,7 @@ class Worker:
         """Load a model and describe what was really loaded."""
         from posebench import environment
         from posebench.config import resolve_protocol
-        from posebench.registry import import_adapter, resolve_reference
+        from posebench.registry import import_adapter, recommended_protocol, resolve_reference
         from posebench.worker_runtime import RuntimeHandle
 
         entry = resolve_reference(request["reference"])
@@ -126,20 +124,6 @@ class Worker:
             return {"ok": operations[request["op"]](request)}
         except Exception as error:  # the boundary: every error becomes a Record
             return {"error": describe_error(error)}
-
-
-def recommended_protocol(
-    adapter: ModuleType, card: ModelCard, weights: Path
-) -> list[Mapping[str, Mapping[str, Any]]]:
-    """Protocol overrides of a model, the later ones winning.
-
-    The card's input size, the card's protocol and, if the adapter has a ``recommend(card,
-    weights)``, what it reads from the user's own file.
-    """
-    height, width = card.input_size
-    size = {"preprocess": {"input_height": height, "input_width": width}}
-    recommend = getattr(adapter, "recommend", None)
-    return [size, card.protocol, *([recommend(card, weights)] if recommend else [])]
 
 
 def describe_error(error: BaseException) -> Reply:

@@ -11,10 +11,10 @@ from importlib import import_module
 
 import typer
 
+from posebench.cli.options import INTERRUPTED
 from posebench.errors import PosebenchError
 
 INTERNAL_ERROR = 70
-INTERRUPTED = 130
 
 _COMMANDS = {
     "list": "list_.list_models",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_FAILED = 3
+from posebench.cli.options import FAILED
 
 
 def check(
@@ -29,4 +29,4 @@ def check(
             typer.echo(f"{result.status}  {result.name}  {result.detail}".rstrip())
     failed = sum(result.status == "fail" for result in results)
     typer.echo(f"{len(results)} checks, {failed} failed", err=True)
-    raise typer.Exit(_FAILED if failed else 0)
+    raise typer.Exit(FAILED if failed else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from posebench.cache import HashedFile, collector_paused
 from posebench.cli.options import OutputFormat, parse_sigmas
+from posebench.cli.tables import markdown_table, plain_table
 
 if TYPE_CHECKING:
     from posebench.datasets.coco import CocoDataset
@@ -155,7 +155,7 @@ def _render(content: dict[str, Any], output: OutputFormat) -> str:
 
         return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
     tables = [_figure_rows(content), _keypoint_rows(content["per_keypoint"])]
-    draw = _markdown if output is OutputFormat.md else _plain
+    draw = markdown_table if output is OutputFormat.md else plain_table
     counted = f"{content['images']} images, {content['people']} people, "
     lines = [f"{counted}{content['detections']} detections scored by {content['evaluator']}"]
     lines += [f"{name}: {reason}" for name, reason in content["reasons"].items()]
@@ -186,16 +186,3 @@ def _keypoint_rows(per_keypoint: dict[str, Any]) -> list[list[str]]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
-
-
-def _plain(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *("---:" for _ in rows[0][1:])]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posebench.cli.options import OutputFormat
+from posebench.cli.tables import markdown_table, plain_table
 
 if TYPE_CHECKING:
     from posebench.types import ModelCard
@@ -25,9 +26,9 @@ def list_models(
     if output is OutputFormat.json:
         typer.echo(_json(cards))
     elif output is OutputFormat.md:
-        typer.echo(_markdown(cards))
+        typer.echo(markdown_table([_HEADINGS, *map(_row, cards)], left=len(_HEADINGS)))
     else:
-        typer.echo(_plain(cards))
+        typer.echo(plain_table([_HEADINGS, *map(_row, cards)], left=len(_HEADINGS)))
 
 
 def _row(card: ModelCard) -> tuple[str, ...]:
@@ -43,18 +44,6 @@ def _row(card: ModelCard) -> tuple[str, ...]:
         card.licence,
         card.extra or "",
     )
-
-
-def _plain(cards: list[ModelCard]) -> str:
-    rows = [_HEADINGS, *map(_row, cards)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _markdown(cards: list[ModelCard]) -> str:
-    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *map(_row, cards)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _json(cards: list[ModelCard]) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from enum import Enum
 from pathlib import Path
 
+FAILED = 3
+"""Exit code: a model failed, or broke the contract."""
+INTERRUPTED = 130
+
 
 class OutputFormat(str, Enum):
     """What is written to standard output."""

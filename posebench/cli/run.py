@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from posebench.cli.options import OutputFormat, parse_sigmas
+from posebench.cli.options import FAILED, INTERRUPTED, OutputFormat, parse_sigmas
 
-_INTERRUPTED = 130
-_FAILED = 3
 _FILE_WIDTH = 160
 """Columns of a table that goes into a file or a pipe, where no terminal sets a width."""
 
@@ -90,14 +88,14 @@ def _execute(planned: Any, output: OutputFormat) -> int:
             records = run_models(planned.config, planned.models, planned.dataset, progress)
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command takes up where it stopped.", err=True)
-        return _INTERRUPTED
+        return INTERRUPTED
     _show(records, output)
     named = {request.label for request in planned.models if request.by_name}
     failed = any(
         record.status == "error" or (record.status == "skipped" and record.model.label in named)
         for record in records
     )
-    return _FAILED if failed else 0
+    return FAILED if failed else 0
 
 
 def _show(records: list[Any], output: OutputFormat) -> None:
