@@ -17,10 +17,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
 EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,cross-check]"
 QUIET = {"OMP_NUM_THREADS": "1", "YOLO_AUTOINSTALL": "false", "HF_HUB_OFFLINE": "1"}
-DEFAULT_BENCH = (
-    *("--models", "yolov8n-pose"),
-    *("--dataset", "coco-val2017", "--download"),
-)
+DEFAULT_BENCH = ("--models", "yolov8n-pose", "--dataset", "synthetic")
 
 
 def _groups(*names: str) -> list[str]:

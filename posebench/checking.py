@@ -5,10 +5,14 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from posebench.config import resolve_protocol
 from posebench.datasets.images import SUFFIXES, read_image
+from posebench.datasets.skeletons import COCO17
+from posebench.datasets.synthetic.render import render
+from posebench.datasets.synthetic.splits import SPLITS
 from posebench.errors import InputError
 from posebench.registry import (
     ModelRequest,
@@ -32,7 +36,7 @@ def check_request(
     Args:
         request: The model.
         runtime: Runtime to load it in; None for what its weights ask for.
-        images: Folder of pictures, of which the first four are used; None for made-up ones.
+        images: Folder of pictures, of which the first four are used; None for rendered people.
 
     Raises:
         WeightsUnavailableError: It has no weights.
@@ -41,14 +45,15 @@ def check_request(
     entry = resolve_reference(request.reference)
     adapter = import_adapter(entry.adapter)
     weights = require_weights(entry.card, request.weights)
-    pictures = _pictures(images) if images else _noise()
+    pictures = _pictures(images) if images else _rendered()
     handle = RuntimeHandle(
         name=runtime or natural_runtime(weights.path), precision="fp32", device="cpu", threads=1
     )
     protocol = resolve_protocol(*recommended_protocol(adapter, entry.card, weights.path))
     model = adapter.load(entry.card, weights.path, protocol, handle.open_session)
     try:
-        return check_model(model, entry.card, pictures, people=images is not None)
+        of_people = images is not None or entry.card.skeleton == COCO17.name
+        return check_model(model, entry.card, pictures, people=of_people)
     finally:
         model.close()
 
@@ -61,7 +66,8 @@ def _pictures(folder: Path) -> list[Image]:
     return pictures
 
 
-def _noise() -> list[Image]:
-    """Pictures of two shapes, the same every time."""
-    random = np.random.default_rng(0)
-    return [random.integers(0, 256, (*size, 3), np.uint8) for size in ((240, 320), (320, 200))]
+def _rendered() -> list[Image]:
+    """The first pictures of an easy split, the same every time."""
+    jpegs = (render(SPLITS["easy"], 0, index).jpeg for index in range(_MOST_IMAGES))
+    decoded = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in jpegs)
+    return [np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8) for image in decoded]

@@ -141,15 +141,15 @@ def describe_validation(error: ValidationError) -> str:
     )
 
 
-DEFAULT_DATASET = "coco-val2017"
+DEFAULT_DATASET = "synthetic"
 
 
 class DatasetRef(_Frozen):
-    """Which pictures and annotations; COCO val2017 if nothing is said.
+    """Which pictures and annotations; rendered people if nothing is said.
 
-    Without ``annotations``, the name is a known dataset (``coco-val2017``) or a YOLO-pose
-    ``data.yaml``. With a COCO annotation JSON and the folder of its pictures, it is how the
-    dataset is to be called.
+    Without ``annotations``, the name is a known dataset (``synthetic``, ``coco-val2017``) or a
+    YOLO-pose ``data.yaml``. With a COCO annotation JSON and the folder of its pictures, it is how
+    the dataset is to be called.
     """
 
     name: str | None = None

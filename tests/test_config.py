@@ -88,9 +88,9 @@ def test_a_wrong_override_names_the_field(override: dict[str, Any], message: str
         resolve_protocol(override)
 
 
-def test_a_dataset_is_coco_unless_told_and_needs_its_pictures() -> None:
-    assert RunConfig().dataset == DatasetRef(name="coco-val2017")
-    assert DatasetRef(limit=5).name == "coco-val2017"
+def test_people_are_rendered_unless_told_and_a_file_needs_its_pictures() -> None:
+    assert RunConfig().dataset == DatasetRef(name="synthetic")
+    assert DatasetRef(limit=5).name == "synthetic"
     with pytest.raises(ValidationError, match="--images"):
         DatasetRef(annotations=Path("a.json"))
 

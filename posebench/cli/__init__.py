@@ -20,6 +20,7 @@ _COMMANDS = {
     "list": "list_.list_models",
     "check": "check.check",
     "run": "run.run",
+    "dataset": "dataset.dataset",
     "evaluate": "evaluate.evaluate",
     "publish": "publish.publish",
     "report": "report.report",
@@ -38,7 +39,11 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_no_options)  # Without it a single command would lose its name.
     for name in set(arguments[:1]) & set(_COMMANDS) or _COMMANDS:
         module, function = _COMMANDS[name].split(".")
-        app.command(name)(getattr(import_module(f"posebench.cli.{module}"), function))
+        command = getattr(import_module(f"posebench.cli.{module}"), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

@@ -13,7 +13,7 @@ from posebench.cli.options import FAILED
 def check(
     model: Annotated[str, typer.Argument(help="Name, alias or onnx:FILE, optional =WEIGHTS.")],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of pictures with people; made-up ones if absent.")
+        Path | None, typer.Option(help="Folder of pictures with people; rendered ones if absent.")
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="onnxruntime, openvino or native.")] = None,
 ) -> None:

@@ -34,7 +34,6 @@ class RunProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> RunProgress:
-        self._progress.start()
         return self
 
     def __exit__(
@@ -46,7 +45,8 @@ class RunProgress:
         self._progress.stop()
 
     def started(self, label: str, images: int) -> None:
-        """A bar of its own for each model."""
+        """A bar of its own for each model; before the first, a dataset may show its own."""
+        self._progress.start()
         self._task = self._progress.add_task(escape(label), total=images)
 
     def stage(self, label: str, stage: str) -> None:

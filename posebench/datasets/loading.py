@@ -9,6 +9,8 @@ from pathlib import Path
 from posebench.config import DatasetRef
 from posebench.datasets.coco import CocoDataset
 from posebench.datasets.known import KNOWN, fetch
+from posebench.datasets.synthetic.dataset import SyntheticDataset
+from posebench.datasets.synthetic.names import SPLIT_OF, is_synthetic
 from posebench.datasets.yolo_pose import YoloPoseDataset
 from posebench.errors import InputError
 from posebench.protocols import Dataset
@@ -21,8 +23,8 @@ def open_dataset(
 ) -> Dataset:
     """Open a dataset by its files or by its name.
 
-    A name is that of a known dataset, of a YOLO-pose data file, or of a folder with a
-    ``data.yaml``.
+    A name is that of a known dataset, that of rendered people (``synthetic-easy:500:1``), of a
+    YOLO-pose data file, or of a folder with a ``data.yaml``.
 
     Args:
         ref: What the user asked for.
@@ -40,6 +42,8 @@ def open_dataset(
     if name in KNOWN:
         annotations, images = fetch(name, download=download)
         return CocoDataset.open(annotations, images, sigmas=sigmas, limit=ref.limit, name=name)
+    if is_synthetic(name):
+        return SyntheticDataset.open(name, sigmas=sigmas, limit=ref.limit)
     return YoloPoseDataset.open(_data_file(name), sigmas=sigmas, limit=ref.limit)
 
 
@@ -54,9 +58,10 @@ def _data_file(name: str) -> Path:
             f"{path}: a folder without a {_DATA_FILE}.",
             remedy="For COCO annotations: --annotations FILE.json --images DIR.",
         )
-    close = difflib.get_close_matches(name, KNOWN, n=1)
+    known = [*KNOWN, *SPLIT_OF]
+    close = difflib.get_close_matches(name.partition(":")[0], known, n=1)
     suggestion = f"Did you mean {close[0]}? " if close else ""
     raise InputError(
         f"unknown dataset {name!r}.",
-        remedy=f"{suggestion}Known: {', '.join(KNOWN)}; or give a YOLO-pose {_DATA_FILE}.",
+        remedy=f"{suggestion}Known: {', '.join(known)}; or give a YOLO-pose {_DATA_FILE}.",
     )

@@ -33,6 +33,16 @@ def test_the_real_yolov8n_passes_on_real_pictures(yolov8n_onnx: Path, coco_mini:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.data
+@pytest.mark.framework
+def test_rendered_people_stand_in_for_pictures(yolov8n_onnx: Path, own_cache: Path) -> None:
+    require("onnxruntime")
+    done = posebench("check", f"yolov8n-pose={yolov8n_onnx}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pass  finds people" in done.stdout
+    assert not (own_cache / "datasets").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

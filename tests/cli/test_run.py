@@ -130,10 +130,40 @@ def test_bad_input_ends_with_2_and_says_why(
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_dataset_it_is_coco_and_nothing_is_fetched_unasked(tmp_path: Path) -> None:
-    done = posebench("run", "--models", "rfdetr-pose-m,yolov8m-pose", cwd=tmp_path)
+def test_coco_is_not_fetched_unasked(tmp_path: Path) -> None:
+    models = ("--models", "rfdetr-pose-m,yolov8m-pose")
+    done = posebench("run", *models, "--dataset", "coco-val2017", cwd=tmp_path)
     assert done.returncode == 2
     assert "coco-val2017" in done.stderr and "--download" in done.stderr
+
+
+def test_without_a_dataset_people_are_rendered_but_not_for_a_dry_run(
+    world: StickWorld, tmp_path: Path, own_cache: Path
+) -> None:
+    command = ("run", "--models", f"stick-figure={world.weights}", "--limit", "2")
+    planned = posebench(*command, "--dry-run", cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    assert "dataset  synthetic: 2 pictures, coco17" in planned.stderr
+    assert not own_cache.exists()
+    done = posebench(*command, "--no-latency", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (document,) = json.loads(done.stdout)
+    record = parse_record(document, source="stdout")
+    assert record.dataset is not None
+    assert (record.dataset.name, record.dataset.images) == ("synthetic", 2)
+    assert len(list(own_cache.glob("datasets/synthetic/*/images/*.jpg"))) == 2
+
+
+def test_a_cache_that_cannot_be_written_names_the_remedy(
+    world: StickWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("POSEBENCH_CACHE", str(tmp_path / "file"))
+    model = f"stick-figure={world.weights}"
+    done = posebench("run", "--models", model, "--dataset", "synthetic-easy:10", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Not a directory" in done.stderr and "POSEBENCH_CACHE" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_models_that_cannot_be_had_are_rows_with_a_reason(

@@ -62,7 +62,10 @@ def test_known_name_from_the_cache(coco_mini: Path, own_cache: Path) -> None:
     ("name", "message"),
     [
         ("coco-val17", "unknown dataset 'coco-val17'. Did you mean coco-val2017[?] Known: coco"),
-        ("crowdpose", "unknown dataset 'crowdpose'. Known: coco-val2017; or give a YOLO-pose"),
+        ("crowdpose", "'crowdpose'. Known: coco-val2017, synthetic, .*; or give a YOLO-pose"),
+        ("synthetic-eazy:500:1", "dataset 'synthetic-eazy:500:1'. Did you mean synthetic-easy[?]"),
+        ("synthetics", "unknown dataset 'synthetics'. Did you mean synthetic[?]"),
+        ("synthetic-easy:0", "synthetic-easy:0: the number of pictures is 0"),
         ("coco-val2017", "not in the cache .* Add --download to get 1068 MB; POSEBENCH_CACHE"),
     ],
 )

@@ -1,0 +1,1 @@
+"""People rendered from nothing: a dataset with exact labels that needs no network."""

@@ -1,0 +1,25 @@
+"""The child's end: ``python -m posebench.datasets.synthetic.pool_worker FD SPLIT SEED``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+import cv2
+
+from posebench.datasets.synthetic.render import render
+from posebench.datasets.synthetic.splits import SPLITS
+
+
+def serve(connection: Connection, split: str, seed: int) -> None:
+    """Answer every index with its picture, until the other end is closed."""
+    cv2.setNumThreads(1)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            index = connection.recv()
+            connection.send(render(SPLITS[split], seed, index))
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])), sys.argv[2], int(sys.argv[3]))
