@@ -83,7 +83,7 @@ def _copy_without_source(folder: Path) -> Path:
     """The tests and what they read, but no package that could be imported by accident."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in ("tests", "docs", "results", "reports"):
+    for name in ("tests", "benchmarks", "docs", "results", "reports"):
         shutil.copytree(name, folder / name)
     for file in (*Path().glob("*.md"), Path("pyproject.toml"), Path("LICENSE")):
         shutil.copy(file, folder)

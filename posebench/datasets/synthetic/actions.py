@@ -8,6 +8,9 @@ from dataclasses import replace
 from posebench.datasets.synthetic.draws import Draws
 from posebench.datasets.synthetic.skeleton import Arm, Leg, Pose, clamp
 
+Range = tuple[float, float]
+"""Lowest and highest, degrees."""
+
 
 def draw_pose(draws: Draws, action: str) -> Pose:
     """A pose of a class of ``ACTIONS``, every angle within ``RANGES``."""
@@ -24,6 +27,16 @@ def _arm(draws: Draws, abduction: float, flexion: float, twist: float, elbow: fl
         hand_pitch=draws.normal(-8, 11),
         hand_turn=draws.uniform(20, 90),
         curl=draws.uniform(6, 63),
+    )
+
+
+def _arm_within(draws: Draws, abduction: Range, flexion: Range, twist: Range, elbow: Range) -> Arm:
+    return _arm(
+        draws,
+        draws.uniform(*abduction),
+        draws.uniform(*flexion),
+        draws.uniform(*twist),
+        draws.uniform(*elbow),
     )
 
 
@@ -72,23 +85,11 @@ def _hand_on_hip(draws: Draws) -> Arm:
 
 
 def _forearm_up(draws: Draws) -> Arm:
-    return _arm(
-        draws,
-        draws.uniform(5, 20),
-        draws.uniform(15, 50),
-        draws.uniform(-40, -10),
-        draws.uniform(60, 130),
-    )
+    return _arm_within(draws, (5, 20), (15, 50), (-40, -10), (60, 130))
 
 
 def _reaching(draws: Draws) -> Arm:
-    return _arm(
-        draws,
-        draws.uniform(5, 25),
-        draws.uniform(50, 100),
-        draws.uniform(-40, 10),
-        draws.uniform(5, 60),
-    )
+    return _arm_within(draws, (5, 25), (50, 100), (-40, 10), (5, 60))
 
 
 def _any_arm(draws: Draws) -> Arm:
@@ -154,15 +155,6 @@ def _step(draws: Draws, stride: float, reach: float = 1.0) -> Leg:
 
 
 def _sit(draws: Draws, base: Pose) -> Pose:
-    def arm() -> Arm:
-        return _arm(
-            draws,
-            draws.uniform(5, 20),
-            draws.uniform(15, 50),
-            draws.uniform(-35, 0),
-            draws.uniform(30, 80),
-        )
-
     def leg() -> Leg:
         return _leg(
             draws,
@@ -172,7 +164,7 @@ def _sit(draws: Draws, base: Pose) -> Pose:
             draws.uniform(70, 100),
         )
 
-    arms = [arm(), arm()]
+    arms = [_arm_within(draws, (5, 20), (15, 50), (-35, 0), (30, 80)) for _ in range(2)]
     if draws.chance(0.3):
         arms[draws.integer(0, 2)] = _any_arm(draws)
     spine = _spine(draws.normal(8, 10), base.spine[1], base.spine[2])
@@ -215,13 +207,7 @@ def _free(draws: Draws, base: Pose) -> Pose:
     """Dance, sport, play: any limb anywhere, now and then off the ground."""
 
     def arm() -> Arm:
-        return _arm(
-            draws,
-            draws.uniform(0, 160),
-            draws.uniform(-30, 90),
-            draws.uniform(-60, 30),
-            draws.uniform(0, 130),
-        )
+        return _arm_within(draws, (0, 160), (-30, 90), (-60, 30), (0, 130))
 
     def leg() -> Leg:
         return _leg(
