@@ -48,10 +48,20 @@ class Dataset:
     name: str
     annotations: Path
     images: Path
+    changed: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What posebench run is told about it."""
+        if not self.changed:
+            return ("--dataset", self.name)
+        files = ("--annotations", str(self.annotations), "--images", str(self.images))
+        return ("--dataset", self.name, *files)
 
     def copy(self, folder: Path, change: Callable[[Pixels], Pixels]) -> Dataset:
         """The same labels with changed pictures, without further loss (PNG)."""
-        name, images = f"{self.name}-{change.__name__}", folder / f"{self.name}-{change.__name__}"
+        name = f"{self.name}-{change.__name__}".replace(":", "-")
+        images = folder / name
         images.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.images.iterdir()):
             image = cv2.imread(str(path))
@@ -59,7 +69,7 @@ class Dataset:
             # Under its old name, as the labels have it: OpenCV reads by content.
             _, data = cv2.imencode(".png", change(image))
             (images / path.name).write_bytes(np.asarray(data).tobytes())
-        return Dataset(name, self.annotations, images)
+        return Dataset(name, self.annotations, images, changed=True)
 
 
 def rendered(split: str, seed: int, size: int) -> Dataset:
@@ -68,16 +78,15 @@ def rendered(split: str, seed: int, size: int) -> Dataset:
     dataset = open_dataset(DatasetRef(name=name))
     first = dataset.image_path(1)
     (annotations,) = first.parents[1].glob(f"person_keypoints-{size}.json")
-    return Dataset(name.replace(":", "-"), annotations, first.parent)
+    return Dataset(dataset.name, annotations, first.parent)
 
 
 def run(model: str, precision: str, dataset: Dataset, out: Path) -> dict[str, Any]:
     """One Record, as JSON."""
-    files = ("--annotations", str(dataset.annotations), "--images", str(dataset.images))
     finished = subprocess.run(
         [
-            *(sys.executable, "-m", "posebench", "run", "--models", model, *files),
-            *("--dataset", dataset.name, "--precision", precision, "--no-latency"),
+            *(sys.executable, "-m", "posebench", "run", "--models", model, *dataset.options),
+            *("--precision", precision, "--no-latency"),
             *("--out", str(out), "--format", "json"),
         ],
         stdout=subprocess.PIPE,
@@ -91,7 +100,7 @@ def variants(
     arguments: argparse.Namespace, dataset: Dataset
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and Record of each way to look at a dataset, best first."""
-    fp32 = f"onnx:{arguments.fp32}"
+    fp32 = f"yolov8n-pose={arguments.fp32}"
     out = arguments.out
     yield "FP32", run(fp32, "fp32", dataset, out)
     yield "INT8", run(f"yolov8n-pose={arguments.int8}", "int8", dataset, out)

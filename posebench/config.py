@@ -168,6 +168,8 @@ class DatasetRef(_Frozen):
     def _one_source(self) -> DatasetRef:
         if self.annotations is not None and self.images is None:
             raise ValueError("--annotations needs --images DIR beside it")
+        if self.annotations is None and self.images is not None:
+            raise ValueError("--images needs --annotations FILE.json beside it")
         return self
 
 

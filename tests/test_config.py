@@ -98,3 +98,8 @@ def test_people_are_rendered_unless_told_and_a_file_needs_its_pictures() -> None
 def test_a_misspelt_field_of_a_run_is_an_error() -> None:
     with pytest.raises(ValidationError, match="presicion"):
         RunConfig.model_validate({"dataset": {"name": "x"}, "presicion": "fp16"})
+
+
+def test_pictures_without_annotations_are_refused() -> None:
+    with pytest.raises(ValidationError, match="--images needs --annotations"):
+        DatasetRef(images=Path("pictures"))

@@ -67,9 +67,9 @@ def _neck(pitch: float, yaw: float, roll: float) -> tuple[float, float, float]:
 def _hanging(draws: Draws) -> Arm:
     return _arm(
         draws,
-        abs(draws.normal(8, 6)),
+        6 + abs(draws.normal(4, 5)),
         draws.normal(4, 12),
-        draws.normal(-15, 15),
+        draws.normal(-10, 12),
         draws.uniform(5, 35),
     )
 
@@ -77,15 +77,15 @@ def _hanging(draws: Draws) -> Arm:
 def _hand_on_hip(draws: Draws) -> Arm:
     return _arm(
         draws,
-        draws.uniform(35, 50),
+        draws.uniform(42, 55),
         draws.normal(-15, 6),
-        draws.normal(-70, 8),
-        draws.uniform(85, 105),
+        draws.normal(-58, 7),
+        draws.uniform(80, 98),
     )
 
 
 def _forearm_up(draws: Draws) -> Arm:
-    return _arm_within(draws, (5, 20), (15, 50), (-40, -10), (60, 130))
+    return _arm_within(draws, (8, 22), (20, 50), (-32, -4), (60, 130))
 
 
 def _reaching(draws: Draws) -> Arm:
@@ -144,7 +144,8 @@ def _run(draws: Draws, base: Pose) -> Pose:
 
 
 def _swung(draws: Draws, flexion: float, elbow: float) -> Arm:
-    return _arm(draws, abs(draws.normal(8, 6)), flexion, draws.normal(-15, 15), elbow)
+    # A bent forearm that swings turns outwards, clear of the belly.
+    return _arm(draws, 10 + abs(draws.normal(0, 6)), flexion, draws.normal(2, 8), elbow)
 
 
 def _step(draws: Draws, stride: float, reach: float = 1.0) -> Leg:
@@ -164,7 +165,7 @@ def _sit(draws: Draws, base: Pose) -> Pose:
             draws.uniform(70, 100),
         )
 
-    arms = [_arm_within(draws, (5, 20), (15, 50), (-35, 0), (30, 80)) for _ in range(2)]
+    arms = [_arm_within(draws, (8, 20), (18, 50), (-24, 4), (30, 80)) for _ in range(2)]
     if draws.chance(0.3):
         arms[draws.integer(0, 2)] = _any_arm(draws)
     spine = _spine(draws.normal(8, 10), base.spine[1], base.spine[2])

@@ -46,9 +46,8 @@ class Backdrop:
         return np.asarray(self.rays[..., 1] < -1e-3)
 
 
-def paint_room(backdrop: Backdrop, distance_m: float, draws: Draws) -> Float32Array:
-    """(height, width, 3): a floor and a wall with pictures, doors and windows."""
-    wall_m = draws.uniform(distance_m * 1.6 + 0.8, distance_m * 3)
+def paint_room(backdrop: Backdrop, wall_m: float, draws: Draws) -> Float32Array:
+    """(height, width, 3): a floor, and at a distance a wall with pictures, doors and windows."""
     rays, height = backdrop.rays, np.float32(backdrop.camera.position[1])
     to_wall = np.float32(wall_m) / np.maximum(-rays[..., 2], np.float32(1e-3))
     floor = backdrop.below_horizon() & (height + rays[..., 1] * to_wall < 0)

@@ -85,7 +85,7 @@ class SyntheticDataset:
         Raises:
             InputError: The pictures cannot be rendered.
         """
-        return self._files.ground_truth()
+        return replace(self._files.ground_truth(), area_source="visible mask of rendered people")
 
     def identity(self) -> str:
         """Hex digest of the annotation file, the image ids in use and the sigmas.
@@ -116,7 +116,7 @@ def render_into_cache(recipe: Recipe, *, workers: int | None = None) -> tuple[Pa
     folder = PictureFolder(root, recipe.split, recipe.seed)
     annotations = root / f"person_keypoints-{recipe.size}.json"
     if not is_complete(folder, recipe.size, annotations):
-        remedy = f"Make room, or move the cache with {CACHE_VARIABLE}."
+        remedy = f"Make room or make it writable, or move the cache with {CACHE_VARIABLE}."
         with written(root, remedy=remedy), folder.claimed():
             complete(folder, recipe.size, annotations, workers=workers)
     return annotations, folder.images

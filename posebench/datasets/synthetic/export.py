@@ -11,7 +11,7 @@ import orjson
 from posebench.cache import atomic_path
 from posebench.datasets.synthetic.folder import STATE, PictureFolder, written
 from posebench.datasets.synthetic.making import complete
-from posebench.datasets.synthetic.names import Recipe
+from posebench.datasets.synthetic.names import Recipe, make_recipe
 from posebench.datasets.synthetic.splits import GENERATOR_VERSION
 from posebench.errors import InputError
 
@@ -67,7 +67,7 @@ def _check(out: Path, marker: Path, recipe: Recipe) -> None:
     if recipe.size < found["size"]:
         raise InputError(
             f"{out}: made for {found['size']} pictures, more than {recipe.size}.",
-            remedy=f"Give --size {found['size']} or more, or another folder with --out.",
+            remedy=f"Give --size {found['size']} or more, another --out, or delete the folder.",
         )
 
 
@@ -75,6 +75,7 @@ def _read(marker: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = orjson.loads(marker.read_bytes())
         version = found.pop("generator_version")
-        return {"generator_version": version, **asdict(Recipe(**found))}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        recipe = make_recipe(found["split"], found["size"], found["seed"], source=str(marker))
+        return {"generator_version": version, **asdict(recipe)}
+    except (InputError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{marker}: damaged ({error}).", remedy=_ANOTHER) from error

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 STATE = ".posebench"
 """Folder of what only posebench reads."""
 _LEFTOVERS = (
-    "images/.??????.jpg.*",
-    f"{STATE}/.made-by.json.*",
-    f"{STATE}/labels/.??????.labels.*",
-    ".person_keypoints*.json.*",
+    "images/.??????.jpg.????????",
+    f"{STATE}/.made-by.json.????????",
+    f"{STATE}/labels/.??????.labels.????????",
+    ".person_keypoints.json.????????",
+    ".person_keypoints-*.json.????????",
 )
 """What ``atomic_path`` leaves when it is killed."""
 
@@ -150,5 +151,11 @@ def written(root: Path, *, remedy: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{root}: no pictures can be kept in it ({error.strerror or error}).", remedy=remedy
+            f"{root}: no pictures can be kept in it ({_reason(error)}).", remedy=remedy
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """What the file system says, with the file that it says it about."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -41,10 +41,8 @@ def encode(image: Image, draws: Draws) -> bytes:
 def _exposure(light: Float32Array, people: BoolArray, draws: Draws) -> float:
     """The factor that makes the picture and the people in it neither dark nor pale."""
     gray = (light[..., 0] + light[..., 1] + light[..., 2]) / np.float32(3)
-    whole = np.clip(
-        draws.uniform(0.40, 0.52) / max(float(gray.mean(dtype=np.float64)), 0.05), 0.8, 1.9
-    )
-    subject = float(gray[people].mean(dtype=np.float64)) if people.any() else 0.4
+    whole = np.clip(draws.uniform(0.40, 0.52) / max(_mean(gray), 0.05), 0.8, 1.9)
+    subject = _mean(gray[people]) if people.any() else 0.4
     factor = 0.5 * whole + 0.5 * np.clip(0.42 / max(subject, 0.05), 0.8, 2.2)
     highlights = 1.0 / max(float(np.percentile(light.max(axis=-1), 96)), 0.3)
     bright = 0.80 / max(float(np.percentile(gray, 75)), 0.3)

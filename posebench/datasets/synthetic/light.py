@@ -36,7 +36,7 @@ class Light:
     softness_m: float
 
 
-def draw_light(draws: Draws, indoor: bool) -> Light:
+def draw_light(draws: Draws, *, indoor: bool) -> Light:
     """Mostly from behind the camera, softer in a room."""
     azimuth = draws.uniform(-1.3, 1.3) + (math.pi if draws.chance(0.15) else 0.0)
     elevation = math.radians(draws.uniform(30, 70))

@@ -6,6 +6,7 @@ module that can be imported again, nor outlive a parent that was killed, nor get
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,17 @@ _SINGLE_THREADED = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 def cores() -> int:
     """Processor cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    count = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, math.ceil(min(count, _quota())))
+
+
+def _quota() -> float:
+    """Cores that a container may use on average; infinity if nothing limits it."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
 
 
 def render_all(
@@ -110,10 +122,11 @@ class _Process:
 
     def _ended(self) -> PosebenchError:
         code = self._process.wait()
-        how = f"ended with exit code {code}"
-        if code < 0:
-            how = f"was killed by signal {-code} (too little memory?)"
+        what = f"a process that rendered picture {self._index + 1}"
+        if code >= 0:
+            return PosebenchError(f"{what} ended with exit code {code}; why is said above.")
         return PosebenchError(
-            f"a process that rendered picture {self._index + 1} {how}.",
-            remedy="What is done is kept: run it again.",
+            f"{what} was killed by signal {-code} (too little memory?).",
+            remedy="What is done is kept: run it again, or with fewer --workers "
+            "by posebench dataset make.",
         )

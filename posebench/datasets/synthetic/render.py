@@ -44,7 +44,7 @@ def render(split: Split, seed: int, index: int) -> Picture:
     draws = Draws(seed, index, *split.name.encode())
     scene = draw_scene(split, draws.stream("scene"))
     view = _look(scene)
-    light = draw_light(draws.stream("light"), scene.indoor)
+    light = draw_light(draws.stream("light"), indoor=scene.wall_m is not None)
     picture = _paint(scene, view, light, draws.stream("backdrop"))
     people = _shows_person(scene, view)
     lens = draws.stream("lens")
@@ -65,10 +65,10 @@ def _paint(scene: Scene, view: View, light: Light, draws: Draws) -> Float32Array
     """(height, width, 3) RGB: backdrop, and before it what is in the scene."""
     shadows = ShadowMap(light, view.geometry.mesh)
     backdrop = Backdrop.of(scene.camera, light, shadows, draws)
-    if scene.indoor:
-        behind = paint_room(backdrop, scene.distance_m, draws)
-    else:
+    if scene.wall_m is None:
         behind = paint_outdoors(backdrop, draws)
+    else:
+        behind = paint_room(backdrop, scene.wall_m, draws)
     surface = surface_of(view)
     return _blend(behind, surface, shade(scene, view, surface, light, shadows))
 

@@ -26,6 +26,8 @@ from posebench.types import IntArray
 _SIZE = (640, 480)
 _PORTRAIT_SHARE = 0.25
 _TRIES = 12
+_SLACK_M = 0.3  # between the wall and what is before it
+_LEFT_SHOULDER, _RIGHT_SHOULDER = 5, 6
 _UPRIGHT = ("stand", "walk", "raise")
 _CROWD_ACTIONS = {"stand": 0.6, "walk": 0.3, "raise": 0.1}
 
@@ -39,16 +41,14 @@ class Scene:
 
     Attributes:
         camera: What sees it.
-        distance_m: At which most of it happens.
-        indoor: A room, or out of doors.
+        wall_m: Distance of a room's wall, behind everything; None out of doors.
         people: With labels of their own.
         crowd: Annotated together as one region.
         props: Furniture.
     """
 
     camera: Camera
-    distance_m: float
-    indoor: bool
+    wall_m: float | None
     people: Sequence[Body]
     crowd: Sequence[Body]
     props: Sequence[Prop]
@@ -98,7 +98,11 @@ def draw_scene(split: Split, draws: Draws) -> Scene:
     for k, body in enumerate(people):
         if body.pose.action == "sit":
             props += seat_under(body, draws.stream("seat", k))
-    return Scene(camera, distance, draws.chance(0.5), people, crowd, props)
+    wall = draws.uniform(distance * 1.6 + 0.8, distance * 3) if draws.chance(0.5) else None
+    if wall is not None:
+        meshes = [body.mesh for body in (*people, *crowd)] + [prop.mesh for prop in props]
+        wall = max([wall, *(float(-mesh.vertices[:, 2].min()) + _SLACK_M for mesh in meshes)])
+    return Scene(camera, wall, people, crowd, props)
 
 
 def _aim(draws: Draws, size: tuple[int, int], distance: float) -> Camera:
@@ -175,10 +179,13 @@ def _is_free(place: Place, taken: Sequence[Place], clearance_m: float) -> bool:
 
 
 def facing(body: Body, camera: Camera) -> str:
-    """How a person's chest is turned as the camera sees it: front, back, left or right.
+    """How a person's shoulders are turned as the camera sees them: front, back, left or right.
 
     ``left`` means that the left side of the body is towards the camera.
     """
-    to_camera = camera.position - body.hips
-    angle = math.degrees(math.atan2(to_camera[0], to_camera[2]) - body.yaw)
+    shoulders = body.keypoints[_LEFT_SHOULDER], body.keypoints[_RIGHT_SHOULDER]
+    to_camera = camera.position - (shoulders[0] + shoulders[1]) / 2
+    across = shoulders[0] - shoulders[1]
+    chest = math.atan2(-across[2], across[0])
+    angle = math.degrees(math.atan2(to_camera[0], to_camera[2]) - chest)
     return ("front", "left", "back", "right")[round(angle / 90) % 4]

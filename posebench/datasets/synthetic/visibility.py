@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -34,6 +35,8 @@ _CARRIERS: tuple[tuple[Part, ...], ...] = (
 )
 # How far in front of a keypoint its own skin or cloth may lie, in body heights.
 _HEAD_DEPTH, _LIMB_DEPTH = 0.025, 0.10
+Place = tuple[float, float]
+"""x and y, px."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,8 @@ def label_keypoints(
 
     A keypoint outside the picture, or on the far side of the person's own head, is not labelled:
     (0, 0, 0). One that something else hides is labelled 1. One that lies on a pixel of that
-    person, on the right part, is labelled 2.
+    person, on the right part, is labelled 2. One that hangs in the air at most 2 px beside such a
+    pixel, as a nose does in profile, is moved to the middle of the nearest.
     """
     projected = camera.project(body.keypoints)
     height = body.appearance.height_m
@@ -100,26 +104,51 @@ def label_keypoints(
             labels.append((0.0, 0.0, 0))
             continue
         slack = height * (_HEAD_DEPTH if k < _HEAD_KEYPOINTS else _LIMB_DEPTH)
-        limit = 1 / (1 / nearness - slack)
-        if k < _HEAD_KEYPOINTS and _behind_skull(own, _sample(x, y, camera), limit):
+        limits = nearness, 1 / (1 / nearness - slack)
+        if k < _HEAD_KEYPOINTS and _behind_skull(own, (x, y), camera, limits[1]):
             labels.append((0.0, 0.0, 0))
-        else:
-            labels.append((x, y, 2 if _is_seen(seen, owner, k, (x, y), limit) else 1))
+            continue
+        place = _seen_at(seen, owner, k, (x, y), limits)
+        labels.append((x, y, 1) if place is None else (*place, 2))
     return labels
 
 
-def _sample(x: float, y: float, camera: Camera) -> int:
-    return int(y * SAMPLES) * camera.width * SAMPLES + int(x * SAMPLES)
-
-
-def _behind_skull(own: OwnFragments, sample: int, limit: float) -> bool:
-    here = np.flatnonzero(own.sample == sample)
+def _behind_skull(own: OwnFragments, place: Place, camera: Camera, limit: float) -> bool:
+    """Whether the skull lies in front of a place, or within half a pixel beside it."""
+    rows, columns = np.divmod(own.sample, camera.width * SAMPLES)
+    beside = (np.abs(rows - int(place[1] * SAMPLES)) <= 1) & (
+        np.abs(columns - int(place[0] * SAMPLES)) <= 1
+    )
+    here = np.flatnonzero(beside)
     return bool((np.isin(own.part[here], _SKULL) & (own.nearness[here] > limit)).any())
 
 
-def _is_seen(
-    seen: Seen, owner: int, keypoint: int, place: tuple[float, float], limit: float
-) -> bool:
+def _seen_at(
+    seen: Seen, owner: int, keypoint: int, place: Place, limits: tuple[float, float]
+) -> Place | None:
+    """Where a keypoint is seen: at its place, or close by if it hangs in the air; None if not.
+
+    ``limits`` are its own 1 / depth, and that of the nearest skin or cloth that may cover it.
+    """
+    x, y = place
+    nearness, limit = limits
+    if _shows(seen, owner, keypoint, place, limit):
+        return place
+    sample = int(y * SAMPLES), int(x * SAMPLES)
+    own = seen.owners[sample] == owner and seen.parts[sample] in _CARRIERS[keypoint]
+    if seen.nearness[sample] > (limit if own else nearness):
+        return None
+    height, width = seen.pixels.shape
+    near = [
+        (column + 0.5, row + 0.5)
+        for row in range(max(int(y) - 2, 0), min(int(y) + 3, height))
+        for column in range(max(int(x) - 2, 0), min(int(x) + 3, width))
+    ]
+    near.sort(key=lambda middle: (math.dist(middle, place), middle))
+    return next((m for m in near if _shows(seen, owner, keypoint, m, limit)), None)
+
+
+def _shows(seen: Seen, owner: int, keypoint: int, place: Place, limit: float) -> bool:
     """Whether the pixel is that person's, and a sample beside the keypoint shows its own part."""
     x, y = place
     if seen.pixels[int(y), int(x)] != owner:

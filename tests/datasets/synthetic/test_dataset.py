@@ -53,6 +53,7 @@ def test_pictures_and_labels_agree(dataset: Dataset) -> None:
     assert truth.image_ids.tolist() == list(dataset.image_ids)
     assert truth.annotation_ids.tolist() == list(range(1, len(truth.annotation_ids) + 1))
     assert truth.keypoints.shape[1:] == (17, 3)
+    assert truth.area_source == "visible mask of rendered people"
     assert dataset.image_path(3).name == "000003.jpg"
     with pytest.raises(InputError, match="image id 13"):
         dataset.image_path(13)

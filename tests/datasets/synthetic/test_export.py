@@ -88,7 +88,15 @@ def test_a_folder_of_another_version(out: Path) -> None:
     assert_refused(EASY, out, "made with generator version 0, not")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"generator_version": 1, "colour": 2}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", "{}", '{"generator_version": 1, "colour": 2}'),
+        '{"generator_version": 1, "split": "easy", "size": null, "seed": 0}',
+        '{"generator_version": 1, "split": "easy", "size": "12", "seed": 0}',
+        '{"generator_version": 1, "split": "hard", "size": 12, "seed": 0}',
+    ],
+)
 def test_a_damaged_marker(out: Path, content: str) -> None:
     (out / MARKER).write_text(content)
     assert_refused(EASY, out, r"made-by\.json: damaged .*--out")
@@ -107,3 +115,11 @@ def test_a_folder_that_cannot_be(tmp_path: Path, place: str) -> None:
     with pytest.raises(InputError, match=r"no pictures can be kept in it \(.*--out"):
         make_folder(EASY, tmp_path / place)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_files_that_only_look_like_leftovers_are_kept(out: Path) -> None:
+    mine = [out / ".person_keypoints_backup.json.old", out / "images" / ".000001.jpg.mine"]
+    for path in mine:
+        path.write_text("mine")
+    make_folder(EASY, out)
+    assert [path.read_text() for path in mine] == ["mine", "mine"]

@@ -184,6 +184,23 @@ def test_the_far_side_of_a_head_is_not_labelled(
     assert annotation["attributes"]["facing"] == facing
 
 
+@pytest.mark.parametrize("split", sorted(SPLITS))
+def test_what_nothing_hides_is_not_labelled_hidden(split: str) -> None:
+    """People whom nothing covers have no hidden keypoint over the bare backdrop."""
+    pictures = [render(SPLITS[split], 4242, index) for index in range(15)]
+    people = [
+        (annotation, picture)
+        for picture in pictures
+        for annotation in picture.annotations
+        if not annotation["iscrowd"] and annotation["attributes"]["occlusion"] == 0
+    ]
+    assert len(people) > 10
+    for annotation, picture in people:
+        anybody = np.any([_mask(other) for other in picture.annotations], axis=0)
+        for x, y, visible in np.array(annotation["keypoints"]).reshape(17, 3):
+            assert visible != 1 or anybody[int(y), int(x)]
+
+
 @pytest.mark.parametrize("name", sorted(SPLITS))
 def test_splits_hold_what_they_declare(name: str) -> None:
     split = SPLITS[name]
@@ -194,9 +211,11 @@ def test_splits_hold_what_they_declare(name: str) -> None:
     actions = {body.pose.action for scene in scenes for body in scene.people}
     assert actions <= split.actions.keys() and len(actions) >= 4
     assert any(scene.crowd for scene in scenes) == (split.crowd > 0)
-    assert {scene.indoor for scene in scenes} == {True, False}
+    assert {scene.wall_m is None for scene in scenes} == {True, False}
     assert {scene.camera.width for scene in scenes} == {640, 480}
     for scene in scenes:
+        farthest = max((-mesh.vertices[:, 2].min() for mesh in scene.meshes()), default=0.0)
+        assert scene.wall_m is None or farthest < scene.wall_m, "nobody is behind the wall"
         places = [body.hips[[0, 2]] for body in scene.people]
         for k, place in enumerate(places):
             others = places[k + 1 :]

@@ -109,7 +109,7 @@ def test_a_killed_worker_is_an_error_and_what_is_done_is_kept(
     _, errors = process.communicate()
     assert process.returncode == 1
     assert "rendered picture" in errors and "was killed by signal 9" in errors
-    assert "What is done is kept: run it again." in errors
+    assert "What is done is kept: run it again, or with fewer --workers" in errors
     assert len(folder.missing(12)) < 4
     render_into_cache(EASY)
     assert pictures_and_labels(made).items() <= pictures_and_labels(cache_root).items()
@@ -118,7 +118,9 @@ def test_a_killed_worker_is_an_error_and_what_is_done_is_kept(
 def test_a_worker_that_cannot_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with (
-        pytest.raises(PosebenchError, match=r"picture 4 ended with exit code 1\."),
+        pytest.raises(
+            PosebenchError, match=r"picture 4 ended with exit code 1; why is said above\."
+        ),
         closing(render_all("easy", 0, [3], workers=2)) as pictures,
     ):
         next(pictures)
