@@ -61,7 +61,7 @@ def test_another_set_in_the_same_folder_is_refused(made: Made) -> None:
         (["--out", "out", "--size", "0"], "the number of pictures is 0. Give a whole number from"),
         (["--out", "out", "--size", "10000000"], "the number of pictures is 10000000."),
         (["--out", "out", "--seed", "-1"], "the seed is -1."),
-        (["--out", "file"], "file: no pictures can be kept in it (Not a directory)."),
+        (["--out", "file"], "file: no pictures can be kept in it (file: Not a directory)."),
         (["--out", "out", "--workers", "0"], "--workers"),
         ([], "--out"),
     ],
