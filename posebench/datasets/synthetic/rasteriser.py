@@ -68,14 +68,14 @@ def rasterise(points: Float64Array, faces: IntArray, width: int, height: int) ->
 
 
 def _pieces(points: Float64Array, faces: IntArray, width: int, height: int) -> Iterator[Fragments]:
-    corners = points[faces]
+    a, b, c = (points[faces[:, k]] for k in range(3))
+    shown = _cross(b - a, c - a) < -1e-9  # y points down: the front is negative
+    shown &= (a[:, 2] > 0) & (b[:, 2] > 0) & (c[:, 2] > 0)
+    triangle = np.flatnonzero(shown)
+    corners = np.stack([a[triangle], b[triangle], c[triangle]], axis=1)
     low, high = _bounds(corners, width, height)
     extent = np.maximum(high[:, 0] - low[:, 0], high[:, 1] - low[:, 1]) + 1
-    drawn = (high[:, 0] >= low[:, 0]) & (high[:, 1] >= low[:, 1])
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    drawn &= _cross(b - a, c - a) < -1e-9  # y points down: the front is negative
-    drawn &= (a[:, 2] > 0) & (b[:, 2] > 0) & (c[:, 2] > 0)
-    extent[~drawn] = 0
+    extent[(high[:, 0] < low[:, 0]) | (high[:, 1] < low[:, 1])] = 0
     smaller = 0
     for square in _SQUARES:
         chosen = np.flatnonzero((extent > smaller) & (extent <= square))
@@ -83,7 +83,7 @@ def _pieces(points: Float64Array, faces: IntArray, width: int, height: int) -> I
         step = max(1, _TESTS_AT_ONCE // square**2)
         for start in range(0, len(chosen), step):
             some = chosen[start : start + step]
-            yield _test(corners[some], some, (low[some], high[some]), square, width)
+            yield _test(corners[some], triangle[some], (low[some], high[some]), square, width)
 
 
 def _bounds(corners: Float64Array, width: int, height: int) -> tuple[Float64Array, Float64Array]:

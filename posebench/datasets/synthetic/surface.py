@@ -112,9 +112,13 @@ def surface_of(view: View) -> Surface:
 def _thin_out(view: View) -> tuple[IntArray, IntArray]:
     """Rows of the fragments to be painted, and how many samples each stands for."""
     rows = view.grid(view.seen, -1)
-    key = view.owners * len(Part) + view.parts
-    first, *others = samples_of_pixels(key)
-    alike = (first >= 0) & ~np.isin(first % len(Part), _DETAILED)
+    mesh, triangles = view.geometry.mesh, view.fragments.triangle[view.seen]
+    parts = mesh.parts[triangles]
+    key = view.geometry.owner[triangles] * len(Part) + parts
+    for part in _DETAILED:
+        key[parts == part] = -1
+    first, *others = samples_of_pixels(view.grid(key, -1))
+    alike = first >= 0
     for other in others:
         alike &= other == first
     once = samples_of_pixels(rows)[0][alike]
