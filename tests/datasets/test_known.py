@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import resource
 import signal
 import stat
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from support import disk_full_after
 
 from posebench.datasets.known import KNOWN, Archive, KnownDataset, fetch
 from posebench.datasets.unzip import unpack
@@ -254,17 +253,6 @@ def test_cache_that_cannot_be_written(
     monkeypatch.setenv("POSEBENCH_CACHE", str(tmp_path / "file"))
     with pytest.raises(InputError, match=r"file/datasets.*Not a directory"):
         fetch(NAME, download=True)
-
-
-@contextmanager
-def disk_full_after(size: int) -> Iterator[None]:
-    """No file may grow beyond ``size`` bytes: writing fails as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_disk_full_while_downloading(mirror: Mirror, folder: Path, coco_mini: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import disk_full_after
 from synthetic_files import EASY, contents, pictures_and_labels
 
 from posebench.datasets.synthetic.dataset import render_into_cache
@@ -127,17 +126,6 @@ def test_pictures_of_another_version_are_not_taken(
     assert folder.missing(12) == []
     monkeypatch.setattr(f"{PictureFolder.__module__}.GENERATOR_VERSION", GENERATOR_VERSION + 1)
     assert folder.missing(12) == list(range(12))
-
-
-@contextmanager
-def disk_full_after(size: int) -> Iterator[None]:
-    """No file may grow beyond ``size`` bytes: writing fails as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_full_disk(made: Path, partly: Partly, cache_root: Path) -> None:
