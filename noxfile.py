@@ -15,9 +15,8 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
-EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,cross-check]"
+EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,rfdetr-pose-train,cross-check]"
 QUIET = {"OMP_NUM_THREADS": "1", "YOLO_AUTOINSTALL": "false", "HF_HUB_OFFLINE": "1"}
-DEFAULT_BENCH = ("--models", "yolov8n-pose", "--dataset", "synthetic")
 
 
 def _groups(*names: str) -> list[str]:
@@ -28,7 +27,14 @@ def _groups(*names: str) -> list[str]:
 def bench(session: nox.Session) -> None:
     """Run the benchmark: posebench run ARGS."""
     session.install(*CONSTRAINTS, EVERYTHING)
-    session.run("posebench", "run", *(session.posargs or DEFAULT_BENCH), env=QUIET)
+    session.run("posebench", "run", *session.posargs, env=QUIET)
+
+
+@nox.session
+def train_demo(session: nox.Session) -> None:
+    """Train rfdetr-pose-demo, the embedded model: render people, train, export, record."""
+    session.install(*CONSTRAINTS, "-e", EVERYTHING)
+    session.run("python", "benchmarks/train_demo.py", *session.posargs, env=QUIET)
 
 
 @nox.session
@@ -74,7 +80,7 @@ def _check_contents(session: nox.Session, wheel: Path) -> None:
     """Nothing called ``adapters`` or ``tests`` may ever be installed."""
     with zipfile.ZipFile(wheel) as archive:
         top = {name.split("/")[0] for name in archive.namelist()}
-    expected = {"posebench", "posebench_adapters"}
+    expected = {"posebench", "posebench_adapters", "rfdetr_pose"}
     if {name for name in top if not name.endswith(".dist-info")} != expected:
         session.error(f"{wheel.name} holds {sorted(top)}, expected {sorted(expected)}")
 

@@ -73,7 +73,11 @@ class Postprocess(_Frozen):
     clip_keypoints: bool = Field(
         False, description="move keypoints predicted outside the picture to its edge"
     )
-    score_mode: Literal["box"] = Field("box", description="what `scores`, the rank for AP, is")
+    score_mode: Literal["box", "uncertainty-fused"] = Field(
+        "box",
+        description="what `scores`, the rank for AP, is; box: the box score; uncertainty-fused: "
+        "the box score and the spread that the network gives its own keypoints",
+    )
     keypoint_score: Literal["visibility", "heatmap-max", "constant", "none"] = Field(
         "visibility", description="what a keypoint score of this model means"
     )
@@ -142,6 +146,7 @@ def describe_validation(error: ValidationError) -> str:
 
 
 DEFAULT_DATASET = "synthetic"
+DEFAULT_MODEL = "rfdetr-pose-demo"
 
 
 class DatasetRef(_Frozen):
@@ -194,7 +199,7 @@ class Limits(_Frozen):
 class RunConfig(_Frozen):
     """Everything that ``posebench run`` can be told, by options or by ``--config run.toml``."""
 
-    models: tuple[str, ...] = ("yolov8n-pose",)
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
     dataset: DatasetRef = Field(default_factory=DatasetRef)
     runtime: RuntimeName | None = Field(None, description="None: what the weights' format asks for")
     precision: Precision = "fp32"

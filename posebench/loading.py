@@ -26,6 +26,7 @@ class LoadedModel:
         num_keypoints: K of the loaded weights.
         decode_version: Of the adapter.
         cost: Parameters and GFLOPs as counted.
+        untrained: Why its accuracy would say nothing, or ``""``.
     """
 
     artifacts: tuple[ArtifactInfo, ...]
@@ -35,6 +36,7 @@ class LoadedModel:
     num_keypoints: int
     decode_version: int
     cost: dict[str, Any]
+    untrained: str
 
     @classmethod
     def from_reply(cls, reply: dict[str, Any]) -> LoadedModel:
@@ -47,6 +49,7 @@ class LoadedModel:
             num_keypoints=reply["num_keypoints"],
             decode_version=reply["decode_version"],
             cost=reply["cost"],
+            untrained=reply["untrained"],
         )
 
     def accuracy_id(self, dataset_id: str) -> str:

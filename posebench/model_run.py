@@ -174,6 +174,9 @@ class ModelRun:
         return earlier.accuracy
 
     def _score(self, worker: WorkerClient, loaded: LoadedModel) -> dict[str, TaskAccuracy]:
+        if loaded.untrained:
+            self._observer.advanced(len(self._dataset.image_ids))
+            return {}
         folder = self._folder()
         self._observer.stage(self._request.label, "predict")
         self._notes = predict_dataset(
@@ -253,7 +256,10 @@ class ModelRun:
             created_at=datetime.now(timezone.utc),
             posebench_version=__version__,
             model=model_info(
-                self._request, self._weights, loaded.cost["params"] if loaded else None
+                self._request,
+                self._weights,
+                loaded.cost["params"] if loaded else None,
+                loaded.untrained if loaded else "",
             ),
             dataset=dataset_info(
                 self._dataset, self._dataset_id, self._truth, self._notes.undecodable

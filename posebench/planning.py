@@ -53,6 +53,8 @@ def _weights_line(request: ModelRequest) -> str:
     if not request.card.weights:
         return "no published weights, will be skipped"
     weights = request.card.weights[0]
+    if weights.packaged:
+        return "weights installed with posebench"
     path = weights_path(request.card, weights)
     return f"weights {path}" if path.exists() else f"weights to be fetched from {weights.url}"
 

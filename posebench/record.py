@@ -124,6 +124,7 @@ class ModelInfo(_Model):
         name: The card's name.
         label: What the user asked for, e.g. ``yolov8n-pose=best.pt``.
         checkpoint_generation: Which published checkpoint the digest matched; None if none.
+        untrained: Why there is no accuracy although the run went well, or ``""``.
     """
 
     name: str
@@ -137,6 +138,7 @@ class ModelInfo(_Model):
     checkpoint_generation: str | None
     claims: tuple[ClaimInfo, ...]
     note: str = ""
+    untrained: str = ""
 
 
 class DatasetInfo(_Model):

@@ -23,7 +23,10 @@ _SAME_SIZE = 0.15
 
 
 def model_info(
-    request: ModelRequest, weights: ResolvedWeights | None, params: int | None
+    request: ModelRequest,
+    weights: ResolvedWeights | None,
+    params: int | None,
+    untrained: str = "",
 ) -> ModelInfo:
     """What is known of a model; of the user's own weights nobody knows the training data.
 
@@ -31,6 +34,7 @@ def model_info(
         request: The model.
         weights: What was loaded, if it got that far.
         params: Parameters counted in the loaded network, if any were.
+        untrained: Why its accuracy would say nothing, or ``""``.
     """
     card = request.card
     published = weights.published if weights else None
@@ -47,6 +51,7 @@ def model_info(
         checkpoint_generation=published.generation if published else None,
         claims=tuple(ClaimInfo(**asdict(claim)) for claim in card.claims),
         note=" ".join(part for part in (card.note, _other_network(card, params)) if part),
+        untrained=untrained,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -203,12 +204,14 @@ class Weights:
             first digits are published), or None when none is published. The full sha256 of what
             was really loaded is always recorded.
         generation: Tells two checkpoints apart that are published under one name.
+        packaged: Where the file lies if it is installed with its adapter instead of published.
     """
 
     url: str
     licence: str
     digest: str | None = None
     generation: str = ""
+    packaged: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,12 +40,14 @@ def resolve_weights(card: ModelCard, override: Path | None) -> ResolvedWeights |
     """
     if override is not None:
         sha256 = file_sha256(override)
-        return ResolvedWeights(override, sha256, _recognise(card, sha256))
+        return ResolvedWeights(override, sha256, _recognise(card, override, sha256))
     if not card.weights:
         return None
     weights = card.weights[0]
     path = weights_path(card, weights)
     if not path.exists():
+        if weights.packaged:
+            raise WeightsError(f"{path}: is missing.", remedy="Install posebench anew.")
         _fetch(weights, path)
     return ResolvedWeights(path, _verified_sha256(weights, path), weights)
 
@@ -66,7 +69,9 @@ def require_weights(card: ModelCard, override: Path | None) -> ResolvedWeights:
 
 
 def weights_path(card: ModelCard, weights: Weights) -> Path:
-    """Where a card's checkpoint lies in the cache once it has been fetched."""
+    """Where a card's checkpoint lies: in its package, or in the cache once it has been fetched."""
+    if weights.packaged:
+        return weights.packaged
     name = Path(urlsplit(weights.url).path).name
     return cache_dir("weights", card.name, weights.generation or "published", name)
 
@@ -80,15 +85,27 @@ def natural_runtime(path: Path | None) -> RuntimeName:
     return "native" if path.suffix == ".torchscript" else "onnxruntime"
 
 
-def _recognise(card: ModelCard, sha256: str) -> Weights | None:
-    return next((w for w in card.weights if w.digest and _matches(w.digest, sha256)), None)
+def _recognise(card: ModelCard, path: Path, sha256: str) -> Weights | None:
+    known = (w for w in card.weights if w.digest)
+    return next((w for w in known if w.digest and _matches(w.digest, path, sha256)), None)
 
 
-def _matches(digest: str, sha256: str) -> bool:
+def _matches(digest: str, path: Path, sha256: str) -> bool:
     algorithm, _, value = digest.partition(":")
     if algorithm == "sha256":
         return sha256 == value
+    if algorithm == "md5" and path.is_file():
+        return _md5(path) == value
     return algorithm == "sha256-prefix" and sha256.startswith(value)
+
+
+def _md5(path: Path) -> str:
+    """All that some publishers give; it tells files apart, it does not prove where one is from."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _verified_sha256(weights: Weights, path: Path) -> str:
@@ -103,10 +120,12 @@ def _verified_sha256(weights: Weights, path: Path) -> str:
         with atomic_path(first_seen) as temporary:
             temporary.write_text(f"{sha256}\n")
         return sha256
-    if not _matches(expected, sha256):
+    if not _matches(expected, path, sha256):
         raise WeightsError(
             f"{path}: its sha256 is {sha256}, expected {expected}.",
-            remedy="Delete the file so that it is fetched again.",
+            remedy="Install posebench anew."
+            if weights.packaged
+            else "Delete the file so that it is fetched again.",
         )
     return sha256
 

@@ -62,6 +62,7 @@ class Worker:
             "artifacts": [asdict(artifact) for artifact in self._model.artifacts()],
             "cost": asdict(self._model.cost()),
             "num_keypoints": self._model.num_keypoints,
+            "untrained": getattr(self._model, "untrained", ""),
             "runtime": runtime.describe(entry.card.extra).model_dump(mode="json"),
             "decode_version": adapter.DECODE_VERSION,
         }

@@ -44,7 +44,7 @@ ALLOWED = {
 }
 FRAMEWORKS = (
     "torch torchvision ultralytics onnx onnxruntime openvino pandas matplotlib mmpose "
-    "pycocotools xtcocotools hotcoco pooch requests scipy"
+    "pycocotools xtcocotools hotcoco pooch requests scipy transformers lightning supervision"
 ).split()
 
 
@@ -93,6 +93,14 @@ def test_adapters_use_the_seams_only() -> None:
             head, _, rest = name.partition(".")
             if head == "posebench" and rest:
                 assert rest.split(".")[0] in allowed, f"{file.name} imports {name}"
+
+
+def test_rfdetr_pose_stands_alone() -> None:
+    files = _modules("adapters/rfdetr_pose")
+    assert files
+    for file in files:
+        packages = {name.partition(".")[0] for name in _imports(file, top_level=False)}
+        assert not packages & {"posebench", "posebench_adapters"}, file
 
 
 def test_importing_everything_brings_no_framework() -> None:

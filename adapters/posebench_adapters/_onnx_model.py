@@ -1,20 +1,22 @@
 """Loading exported networks by what they, or a sidecar, say of themselves.
 
-A file exported by Ultralytics says so itself. Any other is described by a JSON sidecar beside it,
-``model.json`` or ``model.onnx.json`` for ``model.onnx``; see docs/adding-a-model.md.
+A file exported by Ultralytics or by rfdetr_pose says so itself. Any other is described by a JSON
+sidecar beside it, ``model.json`` or ``model.onnx.json`` for ``model.onnx``; see
+docs/adding-a-model.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from posebench.artifacts.exported import artifact, read_metadata
 from posebench.config import EvalProtocol, describe_validation, resolve_protocol
 from posebench.errors import InputError, WeightsError
+from posebench.pipelines.detr_pose import DetrHead, DetrPoseModel, detr_head, detr_protocol
 from posebench.pipelines.network_cost import onnx_cost
 from posebench.pipelines.yolo_pose import (
     Decoder,
@@ -33,7 +35,9 @@ class Sidecar(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    decoder: Decoder = Field(description="yolo-pose: raw head; yolo-pose-nms: selected people")
+    decoder: Decoder | Literal["detr-pose"] = Field(
+        description="yolo-pose: raw head; yolo-pose-nms: selected people; detr-pose: queries"
+    )
     num_keypoints: int = Field(gt=0, description="K")
     keypoint_dims: int = Field(3, ge=2, le=3, description="2: x, y; 3: x, y, visibility")
     num_classes: int = Field(1, gt=0)
@@ -46,9 +50,11 @@ class Sidecar(BaseModel):
     )
 
     @property
-    def head(self) -> Head:
+    def head(self) -> Head | DetrHead:
         """The layout of the output."""
         dims, classes = self.keypoint_dims, self.num_classes
+        if self.decoder == "detr-pose":
+            return DetrHead(self.num_keypoints, classes)
         return Head(self.decoder, self.num_keypoints, dims, classes)
 
 
@@ -103,13 +109,10 @@ def load(
         artifacts.append(artifact(sidecar, "sidecar"))  # another sidecar is another reading
     session = open_session(weights)
     pre = protocol.preprocess
-    return YoloPoseModel(
-        session,
-        head,
-        protocol,
-        artifacts=artifacts,
-        cost=onnx_cost(weights, (1, 3, pre.input_height, pre.input_width)),
-    )
+    cost = onnx_cost(weights, (1, 3, pre.input_height, pre.input_width))
+    if isinstance(head, DetrHead):
+        return DetrPoseModel(session, head, protocol, artifacts=artifacts, cost=cost)
+    return YoloPoseModel(session, head, protocol, artifacts=artifacts, cost=cost)
 
 
 def read_sidecar(path: Path) -> Sidecar | None:
@@ -133,9 +136,9 @@ def sidecar_path(path: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _head(path: Path) -> Head:
+def _head(path: Path) -> Head | DetrHead:
     sidecar = read_sidecar(path)
-    head = sidecar.head if sidecar else head_from_metadata(read_metadata(path))
+    head = sidecar.head if sidecar else _described_head(read_metadata(path))
     if head is None:
         raise InputError(
             f"{path}: nothing says how to read its output.",
@@ -145,14 +148,25 @@ def _head(path: Path) -> Head:
     return head
 
 
+def _described_head(metadata: Mapping[str, str]) -> Head | DetrHead | None:
+    return detr_head(metadata) or head_from_metadata(metadata)
+
+
 def _recommended(path: Path, sidecar: Sidecar | None) -> Mapping[str, Mapping[str, Any]]:
     if sidecar is None:
-        _head(path)
-        return metadata_protocol(read_metadata(path))
-    merged: dict[str, dict[str, Any]] = head_protocol(sidecar.head)
+        metadata = read_metadata(path)
+        is_detr = isinstance(_head(path), DetrHead)
+        return detr_protocol(metadata) if is_detr else metadata_protocol(metadata)
+    merged = _head_protocol(sidecar.head)
     for section, fields in sidecar.protocol.items():
         merged[section] = {**merged.get(section, {}), **fields}
     return merged
+
+
+def _head_protocol(head: Head | DetrHead) -> dict[str, dict[str, Any]]:
+    if isinstance(head, DetrHead):
+        return {"postprocess": {"nms": "none", "keypoint_score": "visibility"}}
+    return head_protocol(head)
 
 
 def _skeleton(path: Path) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from posebench_adapters._torchvision import import_torchvision
+from rfdetr_pose.torchvision_import import import_torchvision
 
 from posebench.artifacts.exported import format_of
 from posebench.cache import cache_dir, file_sha256

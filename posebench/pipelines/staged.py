@@ -62,8 +62,12 @@ class StagedModel(ABC):
         cost: Parameters and GFLOPs of the network.
 
     Raises:
-        InputError: The network does not take what the protocol makes.
+        InputError: The network does not take what the protocol makes, or does not give what it
+            ranks people by.
     """
+
+    score_modes: tuple[str, ...] = ("box",)
+    """What its output can be ranked by: values of ``postprocess.score_mode``."""
 
     def __init__(
         self,
@@ -78,6 +82,12 @@ class StagedModel(ABC):
         self._artifacts = tuple(artifacts)
         self._cost = cost
         self._input = _checked_input(session, protocol)
+        if protocol.postprocess.score_mode not in self.score_modes:
+            raise InputError(
+                f"postprocess.score_mode={protocol.postprocess.score_mode}, but this model's "
+                f"people can be ranked by {' or '.join(self.score_modes)} only.",
+                remedy=f"Set postprocess.score_mode={self.score_modes[0]}.",
+            )
 
     @property
     @abstractmethod

@@ -177,7 +177,8 @@ def _latency_reason(
 def _accuracy(record: Record, task: str, name: str) -> Estimate:
     accuracy = record.accuracy.get(task)
     if accuracy is None:
-        return Estimate(value=None, reason=f"the record has no figures of the {task} task")
+        reason = record.model.untrained or f"the record has no figures of the {task} task"
+        return Estimate(value=None, reason=reason)
     missing = Estimate(value=None, reason=f"the record has no {task} {name}")
     return accuracy.figures.get(name, missing)
 

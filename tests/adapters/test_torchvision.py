@@ -14,7 +14,7 @@ pytestmark = pytest.mark.framework
 def test_box_nms_works_whichever_torchvision_is_installed() -> None:
     torch: Any = require("torch")
     require("ultralytics")
-    from posebench_adapters._torchvision import import_torchvision
+    from rfdetr_pose.torchvision_import import import_torchvision
 
     import_torchvision()
     import_torchvision()

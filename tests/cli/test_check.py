@@ -47,7 +47,7 @@ def test_rendered_people_stand_in_for_pictures(yolov8n_onnx: Path, own_cache: Pa
     ("arguments", "message"),
     [
         (["stick-figur"], "Did you mean"),
-        (["rfdetr-pose-m"], "no weights are published"),
+        (["rfdetr-pose-m=nowhere.pth"], "do not exist"),
         (["stick-figure=WEIGHTS", "--images", "nowhere"], "nowhere: no picture"),
     ],
 )

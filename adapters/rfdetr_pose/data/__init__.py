@@ -1,0 +1,1 @@
+"""Training data: COCO-keypoint and YOLO-pose folders, augmentation, batches."""
