@@ -15,7 +15,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
-EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,rfdetr-pose-train,cross-check]"
+EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,rfdetr,rfdetr-pose-train,cross-check]"
 QUIET = {"OMP_NUM_THREADS": "1", "YOLO_AUTOINSTALL": "false", "HF_HUB_OFFLINE": "1"}
 
 

@@ -59,7 +59,7 @@ class Prediction:
         keypoints: (N, K, 2) float32, x and y in pixels of the *original* image.
         keypoint_scores: (N, K) float32. What they mean is a field of the run's protocol.
         box_scores: (N,) float32, the detector's or the one-stage model's instance score.
-        scores: (N,) float32, what AP ranks by; recomputable from the two above.
+        scores: (N,) float32, what AP ranks by; see ``Postprocess.score_mode``.
         boxes: (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, or None.
         source_boxes: (N,) int64 index of the input box a person came from (top-down), or None.
         class_ids: (N,) int64 zero-based class, or None for a model of one class.

@@ -108,3 +108,25 @@ def test_the_format_of_the_weights_asks_for_its_runtime(tmp_path: Path) -> None:
     assert natural_runtime(folder / "model.xml") == "openvino"
     assert natural_runtime(Path("a.torchscript")) == "native"
     assert natural_runtime(Path("a.pt")) == natural_runtime(None) == "onnxruntime"
+
+
+def test_an_md5_is_compared_where_nothing_else_is_published(mirror: str) -> None:
+    right = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    found = resolve_weights(card(f"md5:{right}"), None)
+    assert found is not None and found.sha256 == SHA256
+    with pytest.raises(WeightsError, match="expected md5:0000"):
+        resolve_weights(card("md5:" + "0" * 32), None)
+
+
+def test_packaged_weights_are_never_fetched(tmp_path: Path, own_cache: Path) -> None:
+    path = tmp_path / "model.onnx"
+    packaged = Weights("", "MIT", f"sha256:{SHA256}", packaged=path)
+    with pytest.raises(WeightsError, match=r"model\.onnx: is missing.*Install posebench anew"):
+        resolve_weights(replace(card(), weights=(packaged,)), None)
+    path.write_bytes(CONTENT)
+    found = resolve_weights(replace(card(), weights=(packaged,)), None)
+    assert found is not None and found.path == path
+    path.write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="Install posebench anew"):
+        resolve_weights(replace(card(), weights=(packaged,)), None)
+    assert not own_cache.exists()

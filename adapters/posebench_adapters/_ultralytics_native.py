@@ -157,6 +157,8 @@ def _check_protocol(protocol: EvalProtocol, *, torch_network: bool) -> None:
     wrong = [f"preprocess.{k}={getattr(pre, k)}" for k, v in _FIXED.items() if getattr(pre, k) != v]
     if protocol.postprocess.max_candidates != 30000:
         wrong.append(f"postprocess.max_candidates={protocol.postprocess.max_candidates}")
+    if protocol.postprocess.score_mode != "box":
+        wrong.append(f"postprocess.score_mode={protocol.postprocess.score_mode}")
     if pre.resize == "letterbox-rect" and not torch_network:
         wrong.append("preprocess.resize=letterbox-rect (exported files have a fixed size)")
     if wrong:

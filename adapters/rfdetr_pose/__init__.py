@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rfdetr_pose.drawing import draw_keypoints
     from rfdetr_pose.errors import CheckpointError, DatasetError, RFDETRPoseError
     from rfdetr_pose.keypoints import COCO_KEYPOINT_NAMES, COCO_SKELETON, KeypointSchema
-    from rfdetr_pose.model import (
-        PoseModel,
+    from rfdetr_pose.model import PoseModel
+    from rfdetr_pose.sizes import (
         RFDETRPose,
         RFDETRPoseLarge,
         RFDETRPoseMedium,
@@ -28,12 +28,12 @@ _HOMES = {
     "DatasetError": "errors",
     "KeypointSchema": "keypoints",
     "PoseModel": "model",
-    "RFDETRPose": "model",
+    "RFDETRPose": "sizes",
     "RFDETRPoseError": "errors",
-    "RFDETRPoseLarge": "model",
-    "RFDETRPoseMedium": "model",
-    "RFDETRPoseNano": "model",
-    "RFDETRPoseSmall": "model",
+    "RFDETRPoseLarge": "sizes",
+    "RFDETRPoseMedium": "sizes",
+    "RFDETRPoseNano": "sizes",
+    "RFDETRPoseSmall": "sizes",
     "draw_keypoints": "drawing",
 }
 

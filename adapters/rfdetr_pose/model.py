@@ -1,4 +1,4 @@
-"""The models as a user meets them: construct, predict, train, export."""
+"""A model as a user meets it: construct, predict, train, export."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar, overload
 
-import numpy as np
 import supervision as sv
 import torch
 
 from rfdetr_pose.checkpoint import is_safetensors, load_network, read_config, save_checkpoint
-from rfdetr_pose.config import LARGE, MEDIUM, NANO, SMALL, ModelConfig
-from rfdetr_pose.decoding import Decoded, decode
+from rfdetr_pose.config import MEDIUM, ModelConfig
 from rfdetr_pose.errors import CheckpointError
-from rfdetr_pose.images import normalise
-from rfdetr_pose.inputs import ImageInput, to_rgb, to_square
+from rfdetr_pose.inputs import ImageInput
 from rfdetr_pose.keypoints import KeypointSchema, keypoint_schema
 from rfdetr_pose.network import PoseNetwork
+from rfdetr_pose.prediction import predict_images
 from rfdetr_pose.pretrained import CHECKPOINTS, fetch, load_detection_state, read_detection_state
 
 DETECTION: Final = "detection"
@@ -28,7 +26,6 @@ DETECTION: Final = "detection"
 _LOG = logging.getLogger("rfdetr_pose")
 _MODEL = TypeVar("_MODEL", bound="PoseModel")
 _CHUNK = 8  # images that go through the network together
-_VISIBLE = 0.5  # least confidence of a keypoint that is called visible
 
 
 class PoseModel:
@@ -139,10 +136,10 @@ class PoseModel:
             ValueError: An image cannot be read.
         """
         if not isinstance(images, (list, tuple)):
-            return self._predict([images], threshold)[0]
+            return predict_images(self.network, [images], threshold)[0]
         found: list[sv.Detections] = []
         for first in range(0, len(images), _CHUNK):
-            found += self._predict(images[first : first + _CHUNK], threshold)
+            found += predict_images(self.network, images[first : first + _CHUNK], threshold)
         return found
 
     def train(
@@ -249,46 +246,6 @@ class PoseModel:
             raise CheckpointError(f"{path}: no such checkpoint.")
         return path if path.suffix == ".safetensors" or is_safetensors(path) else None
 
-    @torch.inference_mode()
-    def _predict(self, images: Sequence[ImageInput], threshold: float) -> list[sv.Detections]:
-        pictures = [to_rgb(image) for image in images]
-        side = self.config.resolution
-        squares = np.stack([to_square(picture, side) for picture in pictures])
-        batch = torch.from_numpy(squares).permute(0, 3, 1, 2).to(self._device)
-        decoded = decode(self.network(normalise(batch)), self.config.num_queries)
-        sizes = [(picture.shape[1], picture.shape[0]) for picture in pictures]
-        return [
-            _detections(decoded, row, size, threshold, self.config.class_names)
-            for row, size in enumerate(sizes)
-        ]
-
-
-class RFDETRPoseNano(PoseModel):
-    """384 px, 2 decoder layers."""
-
-    base_config = NANO
-
-
-class RFDETRPoseSmall(PoseModel):
-    """512 px, 3 decoder layers."""
-
-    base_config = SMALL
-
-
-class RFDETRPoseMedium(PoseModel):
-    """576 px, 4 decoder layers."""
-
-    base_config = MEDIUM
-
-
-class RFDETRPoseLarge(PoseModel):
-    """768 px, 6 decoder layers."""
-
-    base_config = LARGE
-
-
-RFDETRPose = RFDETRPoseMedium
-
 
 def _check_same(
     path: Path, found: ModelConfig, wanted: ModelConfig, *, keypoints: set[str], classes: bool
@@ -315,30 +272,3 @@ def _check_same(
             f"{path}: a checkpoint of size {found.size!r} with {found.keypoints.count} keypoints; "
             f"it differs in {', '.join(different)}. PoseModel.from_checkpoint(path) loads any."
         )
-
-
-def _detections(
-    decoded: Decoded,
-    row: int,
-    size: tuple[int, int],
-    threshold: float,
-    class_names: Sequence[str],
-) -> sv.Detections:
-    """One image's objects in its own pixels."""
-    scores = decoded.scores[row].cpu().numpy()
-    kept = scores >= threshold
-    scale = np.array(size, np.float32)
-    confidences = decoded.confidences[row].cpu().numpy()[kept]
-    points = decoded.keypoints[row].cpu().numpy()[kept] * scale
-    visibility = np.where(confidences >= _VISIBLE, np.float32(2), np.float32(0))
-    labels = decoded.labels[row].cpu().numpy()[kept]
-    return sv.Detections(
-        xyxy=decoded.boxes[row].cpu().numpy()[kept] * np.tile(scale, 2),
-        confidence=scores[kept],
-        class_id=labels,
-        data={
-            "keypoints": np.concatenate([points, visibility[..., None]], axis=-1),
-            "keypoints_confidence": confidences,
-            "class_name": np.array([class_names[label] for label in labels], dtype=str),
-        },
-    )

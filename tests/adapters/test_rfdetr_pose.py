@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ import pytest
 from posebench_adapters import rfdetr_pose as adapter
 from support import pictures, require
 
+from posebench.cache import file_sha256
 from posebench.config import EvalProtocol, resolve_protocol
 from posebench.errors import InputError, WeightsError
+from posebench.record import parse_record
 from posebench.registry import recommended_protocol, resolve_reference
 from posebench.sessions import open_session
 from posebench.types import ModelCard
@@ -20,6 +23,7 @@ from posebench.types import ModelCard
 if TYPE_CHECKING:
     from rfdetr_pose.model import PoseModel as TorchModel
 
+ROOT = Path(__file__).parents[2]
 SIZES = {
     "rfdetr-pose-n": ("rfdetr-pose-nano", 384, "fb6504cce7fbdc783f7a46991f07639f"),
     "rfdetr-pose-s": ("rfdetr-pose-small", 512, "fb37061c1af7bace359c91b723a8d5c1"),
@@ -124,9 +128,7 @@ def test_an_exported_file_runs_by_its_path_alone(tiny_files: dict[str, Path]) ->
 
 
 @pytest.mark.framework
-def test_the_same_checkpoint_is_exported_once(
-    tiny_files: dict[str, Path], own_cache: Path
-) -> None:
+def test_the_same_checkpoint_is_exported_once(tiny_files: dict[str, Path], own_cache: Path) -> None:
     require("onnxruntime")
     card, weights = card_of("rfdetr-pose-n"), tiny_files["safetensors"]
     stamps = set()
@@ -165,3 +167,32 @@ def test_a_foreign_network_is_not_read_as_one_of_ours(
     card = card_of("rfdetr-pose-n")
     with pytest.raises(InputError, match="not exported by rfdetr_pose"):
         adapter.load(card, yolov8n_onnx, resolve_protocol(), opener("onnxruntime"))
+
+
+def test_the_embedded_model_is_the_one_whose_training_is_recorded() -> None:
+    card = card_of("rfdetr-pose-demo")
+    (weights,) = card.weights
+    assert weights.packaged is not None and weights.digest is not None
+    sha256 = file_sha256(weights.packaged)
+    assert weights.digest == f"sha256:{sha256}"
+    assert weights.packaged.stat().st_size <= 12_000_000
+    record = json.loads((ROOT / "results" / "training" / "rfdetr-pose-demo.json").read_bytes())
+    assert record["onnx_sha256"] == sha256
+    assert all(stage["loss"][-1] < stage["loss"][0] for stage in record["stages"])
+    shown = {(s["split"], s["seed"]) for stage in record["stages"] for s in stage["sets"]}
+    assert not {seed for _, seed in shown} & {0, 9001, 9002}  # what figures are reported on
+    prefix = {"default": "synthetic"}
+    trained = {f"{prefix.get(split, f'synthetic-{split}')}:{seed}" for split, seed in shown}
+    assert trained == {f"{name.split(':')[0]}:{name.split(':')[2]}" for name in card.training_data}
+
+
+@pytest.mark.parametrize("seed", [9001, 9002])
+def test_half_of_the_easy_people_of_an_unseen_seed_are_found(seed: int) -> None:
+    """The measured figure, from the Record of the run."""
+    folder = ROOT / "results" / f"synthetic-easy-500-{seed}" / "rfdetr-pose-demo"
+    (file,) = folder.rglob("record*.json")
+    record = parse_record(json.loads(file.read_bytes()), source=str(file))
+    sha256 = file_sha256(card_of("rfdetr-pose-demo").weights[0].packaged or Path())
+    assert [artifact.sha256 for artifact in record.artifacts] == [sha256]
+    ap = record.figure("keypoints", "AP")
+    assert ap is not None and ap >= 0.5

@@ -71,3 +71,12 @@ def test_import_is_light() -> None:
         "assert not {'pandas', 'matplotlib', 'rich'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_untrained_row_says_why_it_has_no_accuracy() -> None:
+    trained = make_record("rfdetr-pose-m")
+    model = trained.model.model_copy(update={"untrained": "the keypoint head is random"})
+    untrained = trained.model_copy(update={"model": model, "accuracy": {}})
+    page = markdown_table([untrained])
+    assert "rfdetr-pose-m: the keypoint head is random" in page
+    assert "| rfdetr-pose-m | — | — | — |" in page and "| ok |" in page
