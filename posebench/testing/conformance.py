@@ -107,7 +107,8 @@ def _check_card(card: ModelCard) -> str:
     _require(card.name not in card.aliases, "an alias repeats the name")
     _require(bool(card.licence), "no licence")
     for weights in card.weights:
-        _require(weights.url.startswith("https://"), f"weights URL {weights.url!r} is not https")
+        known = weights.packaged is not None or weights.url.startswith("https://")
+        _require(known, f"weights URL {weights.url!r} is not https")
         _require(bool(weights.licence), f"no licence for {weights.url}")
     for claim in card.claims:
         _require(bool(claim.source and claim.protocol), f"claim {claim.metric} has no source")

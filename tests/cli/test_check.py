@@ -43,6 +43,14 @@ def test_rendered_people_stand_in_for_pictures(yolov8n_onnx: Path, own_cache: Pa
     assert not (own_cache / "datasets").exists()
 
 
+@pytest.mark.framework
+def test_the_embedded_model_keeps_the_contract() -> None:
+    require("onnxruntime")
+    done = posebench("check", "rfdetr-pose-demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pass  finds people" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
