@@ -36,7 +36,7 @@ CONFIG = NANO.model_copy(
         "query_groups": 3,
     }
 )
-EPOCHS = 600
+EPOCHS = 900
 LEARNING_RATE = 2e-3
 SEED = 0
 

@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
 
+# Once ultralytics is imported, PIL asks a reader of HEIF for whatever it does not know itself, and
+# where there is none that is an ImportError.
+UNREADABLE = (OSError, ImportError)
+
 ImageInput: TypeAlias = str | Path | PILImage.Image | npt.NDArray[np.uint8]
 
 
@@ -31,7 +35,7 @@ def to_rgb(image: ImageInput) -> npt.NDArray[np.uint8]:
                 return np.array(opened.convert("RGB"))
         except FileNotFoundError:
             raise
-        except OSError as error:  # also of a picture that ends too early
+        except UNREADABLE as error:  # also of a picture that ends too early
             raise ValueError(f"{image}: not a readable image: {error}.") from error
     if isinstance(image, PILImage.Image):
         return np.array(image.convert("RGB"))

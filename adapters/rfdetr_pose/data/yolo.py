@@ -14,6 +14,7 @@ from PIL import Image
 from rfdetr_pose.config import ModelConfig
 from rfdetr_pose.data.samples import Float32Array, Sample
 from rfdetr_pose.errors import DatasetError
+from rfdetr_pose.inputs import UNREADABLE
 
 _KEYS = {"train": ("train",), "val": ("val", "valid")}
 _SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -208,7 +209,7 @@ def _size(path: Path) -> tuple[int, int]:
             # getexif() would decode a PNG that has none.
             turned = "exif" in image.info and image.getexif().get(_ORIENTATION) in range(2, 9)
             size: tuple[int, int] = image.size
-    except OSError as error:
+    except UNREADABLE as error:
         raise DatasetError(f"{path}: cannot be read as an image: {error}.") from error
     if turned:
         raise DatasetError(
