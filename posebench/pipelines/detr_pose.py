@@ -17,7 +17,7 @@ import numpy as np
 from posebench.config import EvalProtocol
 from posebench.errors import InputError
 from posebench.pipelines.letterbox import Geometry, to_source
-from posebench.pipelines.staged import StagedModel
+from posebench.pipelines.staged import StagedModel, refuse_suppression
 from posebench.protocols import Session
 from posebench.types import Artifact, Float32Array, ModelCost, Prediction, Tensor
 
@@ -100,12 +100,7 @@ class DetrPoseModel(StagedModel):
         untrained: str = "",
     ) -> None:
         super().__init__(session, protocol, artifacts=artifacts, cost=cost)
-        if protocol.postprocess.nms != "none":
-            raise InputError(
-                f"postprocess.nms={protocol.postprocess.nms}, but the network gives each person "
-                "once.",
-                remedy="Set postprocess.nms=none.",
-            )
+        refuse_suppression(protocol)
         _check_outputs({spec.name: spec.shape for spec in session.outputs}, head)
         self._head = head
         self.untrained = untrained

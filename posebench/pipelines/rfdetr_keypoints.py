@@ -18,7 +18,7 @@ import numpy as np
 from posebench.config import EvalProtocol
 from posebench.errors import InputError
 from posebench.pipelines.letterbox import Geometry, to_source
-from posebench.pipelines.staged import StagedModel
+from posebench.pipelines.staged import StagedModel, refuse_suppression
 from posebench.protocols import Session
 from posebench.types import Artifact, Float32Array, IntArray, ModelCost, Prediction, Tensor
 
@@ -104,12 +104,7 @@ class RFDETRKeypointModel(StagedModel):
         cost: ModelCost,
     ) -> None:
         super().__init__(session, protocol, artifacts=artifacts, cost=cost)
-        if protocol.postprocess.nms != "none":
-            raise InputError(
-                f"postprocess.nms={protocol.postprocess.nms}, but the network gives each person "
-                "once.",
-                remedy="Set postprocess.nms=none.",
-            )
+        refuse_suppression(protocol)
         _check_outputs({spec.name: spec.shape for spec in session.outputs}, head)
         self._head = head
 

@@ -145,6 +145,19 @@ class StagedModel(ABC):
         return binding.outputs
 
 
+def refuse_suppression(protocol: EvalProtocol) -> None:
+    """For networks whose queries compete for people, so that no person is found twice.
+
+    Raises:
+        InputError: The protocol asks for NMS all the same.
+    """
+    if protocol.postprocess.nms != "none":
+        raise InputError(
+            f"postprocess.nms={protocol.postprocess.nms}, but the network gives each person once.",
+            remedy="Set postprocess.nms=none.",
+        )
+
+
 def _checked_input(session: Session, protocol: EvalProtocol) -> TensorSpec:
     """The network's one picture input, if it fits the protocol."""
     if len(session.inputs) != 1 or len(session.inputs[0].shape) != 4:
