@@ -65,18 +65,25 @@ class Postprocess(_Frozen):
     """From the network's output to ranked people."""
 
     score_threshold: float = Field(0.001, ge=0, le=1, description="on the box score")
-    nms: Literal["box-iou", "in-graph", "none"] = "box-iou"
-    nms_threshold: float = Field(0.7, ge=0, le=1)
+    nms: Literal["box-iou", "in-graph", "oks", "oks-soft", "none"] = Field(
+        "box-iou",
+        description="what suppresses a person found twice; box-iou: overlap of the boxes; oks: "
+        "similarity of the keypoints; oks-soft: likewise, by lowering scores; in-graph: the "
+        "network itself",
+    )
+    nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU or OKS; oks-soft: its width")
     max_candidates: int = Field(30000, gt=0, description="best-scored boxes that enter NMS")
     max_detections: int = Field(300, gt=0, description="people kept a picture, best first")
     clip_boxes: bool = Field(True, description="move box corners outside the picture to its edge")
     clip_keypoints: bool = Field(
         False, description="move keypoints predicted outside the picture to its edge"
     )
-    score_mode: Literal["box", "uncertainty-fused"] = Field(
+    score_mode: Literal["box", "box-keypoint", "keypoint", "uncertainty-fused"] = Field(
         "box",
-        description="what `scores`, the rank for AP, is; box: the box score; uncertainty-fused: "
-        "the box score and the spread that the network gives its own keypoints",
+        description="what `scores`, the rank for AP, is; box: the box score; box-keypoint: it "
+        "times the mean of the keypoint scores above top_down.keypoint_score_threshold; "
+        "keypoint: the mean of all keypoint scores; uncertainty-fused: the box score and the "
+        "spread that the network gives its own keypoints",
     )
     keypoint_score: Literal["visibility", "heatmap-max", "constant", "none"] = Field(
         "visibility", description="what a keypoint score of this model means"
@@ -84,10 +91,53 @@ class Postprocess(_Frozen):
 
 
 class Augmentation(_Frozen):
-    """Test-time augmentation. None is implemented yet, and the Record says so."""
+    """Test-time augmentation."""
 
-    flip_test: Literal[False] = False
+    flip_test: bool = Field(
+        False, description="top-down: average the heat maps of the crop and of its mirror image"
+    )
     scales: tuple[float, ...] = Field((1.0,), max_length=1)
+
+
+class TopDown(_Frozen):
+    """From people's boxes to the crops that a top-down network sees, and back."""
+
+    box_score_threshold: float = Field(
+        0.0, ge=0, le=1, description="boxes below it are not looked into"
+    )
+    box_padding: float = Field(1.25, gt=0, description="sides of the crop / sides of the box")
+    warp: Literal["classic", "udp"] = Field(
+        "classic",
+        description="classic: pixel edges, size / size; udp: pixel centres, (size - 1) / (size - 1)"
+        " (Huang et al., CVPR 2020)",
+    )
+    decode: Literal["argmax", "quarter-shift", "dark", "udp-dark", "udp-offset"] = Field(
+        "quarter-shift",
+        description="from heat maps to keypoints; quarter-shift: the maximum, moved by a quarter "
+        "cell towards the higher neighbour; dark: Taylor expansion about the maximum (Zhang et "
+        "al., CVPR 2020); udp-*: in the coordinates of the udp warp",
+    )
+    blur_kernel: int = Field(
+        11, gt=0, description="cells, odd, of the Gaussian of dark and udp-*; udp-offset: 2 b + 1"
+    )
+    offset_radius: float = Field(
+        0.0546875, gt=0, description="udp-offset: unit of the offset maps / longer heat map side"
+    )
+    shift_flipped: bool = Field(
+        True, description="move the mirrored heat maps by one cell before they are averaged"
+    )
+    keypoint_score_threshold: float = Field(
+        0.2, description="keypoints that count for score_mode=box-keypoint score above it"
+    )
+    batch_size: int = Field(32, gt=0, description="crops of one picture that are run together")
+
+
+class DetectorProtocol(_Frozen):
+    """The model that finds the boxes for a top-down model, and how it is run."""
+
+    name: str = Field(description="as asked for, e.g. yolox-nano")
+    preprocess: Preprocess = Preprocess()
+    postprocess: Postprocess = Postprocess()
 
 
 class Evaluation(_Frozen):
@@ -111,7 +161,11 @@ class EvalProtocol(_Frozen):
     postprocess: Postprocess = Postprocess()
     augmentation: Augmentation = Augmentation()
     evaluation: Evaluation = Evaluation()
-    boxes: Literal["none"] = Field("none", description="box source of a top-down model")
+    boxes: Literal["none", "ground-truth", "file", "detector"] = Field(
+        "none", description="where a top-down model gets its people's boxes from"
+    )
+    top_down: TopDown | None = Field(None, description="None: the model takes whole pictures")
+    detector: DetectorProtocol | None = Field(None, description="None: boxes are not detected")
 
 
 def resolve_protocol(*overrides: Mapping[str, Mapping[str, Any]]) -> EvalProtocol:
@@ -221,6 +275,13 @@ def identity(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def identifying(protocol: EvalProtocol) -> dict[str, Any]:
+    """A protocol as identities are made of it: without the parts that do not apply to a model."""
+    document = protocol.model_dump(mode="json")
+    return {k: v for k, v in document.items() if k not in _PARTS or v is not None}
+
+
+_PARTS = ("top_down", "detector")
 ACCURACY_ID_VERSION = 1
 """Raised whenever posebench's own pipelines or evaluator would give other figures."""
 LATENCY_ID_VERSION = 1
@@ -249,7 +310,7 @@ def accuracy_id(
             "version": ACCURACY_ID_VERSION,
             "artifacts": sorted(artifact_sha256),
             "dataset": dataset_id,
-            "protocol": protocol.model_dump(mode="json"),
+            "protocol": identifying(protocol),
             "runtime": [runtime, precision, device_kind],
             "decode": decode_version,
             "versions": dict(versions),

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from posebench.types import (
     Artifact,
-    Float32Array,
     GroundTruth,
     Image,
     ModelCard,
     ModelCost,
+    PersonBoxes,
     Prediction,
     Skeleton,
     Spans,
@@ -77,13 +77,13 @@ class PoseModel(Protocol):
     """A model that finds people and their keypoints in pictures."""
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         """Predict a batch.
 
         Args:
             images: uint8 RGB (H, W, 3) pictures, sizes may differ.
-            boxes: For a top-down model, one (M, 4) x1, y1, x2, y2 array a picture.
+            boxes: For a top-down model, where to look in each picture; others ignore it.
         """
         ...
 
@@ -115,7 +115,7 @@ class StagedPoseModel(Protocol):
     """
 
     def preprocess(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> Any:
         """Pictures to network input."""
         ...

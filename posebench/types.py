@@ -20,7 +20,7 @@ Image: TypeAlias = npt.NDArray[np.uint8]
 """One decoded picture: (H, W, 3) uint8, RGB."""
 Tensor: TypeAlias = npt.NDArray[Any]
 
-Paradigm = Literal["one-stage", "top-down", "bottom-up"]
+Paradigm = Literal["one-stage", "top-down", "bottom-up", "detector"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,39 @@ class Skeleton:
 
 
 @dataclass(frozen=True, eq=False)
+class PersonBoxes:
+    """Where to look for people in one picture. M boxes.
+
+    Attributes:
+        boxes: (M, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
+        scores: (M,) float32, 0..1; 1 for annotated boxes.
+
+    Raises:
+        ValueError: The shapes disagree, or a value is not finite.
+    """
+
+    boxes: Float32Array
+    scores: Float32Array
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        if self.scores.ndim != 1 or self.boxes.shape != (count, 4):
+            raise ValueError(
+                f"boxes {self.boxes.shape} and scores {self.scores.shape} are not (M, 4) and (M,)"
+            )
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise ValueError("boxes or scores have a NaN or infinite value")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls) -> PersonBoxes:
+        """Nobody to look for."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """The people found in one image. N may be 0.
 
@@ -61,9 +94,10 @@ class Prediction:
         box_scores: (N,) float32, the detector's or the one-stage model's instance score.
         scores: (N,) float32, what AP ranks by; see ``Postprocess.score_mode``.
         boxes: (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, or None.
-        source_boxes: (N,) int64 index of the input box a person came from (top-down), or None.
+        source_boxes: (N,) int64 row of ``input_boxes`` a person came from (top-down), or None.
         class_ids: (N,) int64 zero-based class, or None for a model of one class.
         masks: (N, H, W) bool at the original size, or None.
+        input_boxes: All boxes that were looked into (top-down), or None.
 
     Raises:
         ValueError: A shape disagrees with the others, or a value is not finite.
@@ -77,6 +111,7 @@ class Prediction:
     source_boxes: IntArray | None = None
     class_ids: IntArray | None = None
     masks: BoolArray | None = None
+    input_boxes: PersonBoxes | None = None
 
     def __post_init__(self) -> None:
         if self.keypoints.ndim != 3 or self.keypoints.shape[2] != 2:
@@ -221,7 +256,8 @@ class ModelCard:
     Attributes:
         name: Unique, lower case, e.g. ``yolov8n-pose``.
         family: Groups cards in tables, e.g. ``YOLOv8-pose``.
-        paradigm: ``one-stage``, ``top-down`` or ``bottom-up``.
+        paradigm: ``one-stage``, ``top-down``, ``bottom-up``, or ``detector`` for one that finds
+            people for a top-down model and predicts no keypoints.
         skeleton: Name of the skeleton that the published weights predict.
         input_size: (height, width) in pixels of the network's input.
         licence: SPDX identifier of the code that defines the network.

@@ -79,7 +79,7 @@ def test_later_overrides_win_field_by_field() -> None:
         ({"postprocess": {"nms_treshold": 0.5}}, "postprocess.nms_treshold"),
         ({"postproces": {"nms_threshold": 0.5}}, "postproces"),
         ({"postprocess": {"nms_threshold": 1.5}}, "less than or equal to 1"),
-        ({"augmentation": {"flip_test": True}}, "augmentation.flip_test"),
+        ({"augmentation": {"flip_test": 3}}, "augmentation.flip_test"),
         ({"preprocess": 3}, "preprocess"),
     ],
 )

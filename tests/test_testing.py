@@ -11,10 +11,10 @@ from posebench.testing import FakePoseModel, check_model
 from posebench.types import (
     Artifact,
     Claim,
-    Float32Array,
     Image,
     ModelCard,
     ModelCost,
+    PersonBoxes,
     Prediction,
     Weights,
 )
@@ -82,7 +82,7 @@ class Broken(FakePoseModel):
         self._change = change
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         return [self._change(p) for p in super().predict(images, boxes)]
 
@@ -154,7 +154,7 @@ class Scribbler(FakePoseModel):
     """Draws on the picture it is given."""
 
     def preprocess(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[tuple[int, int, float]]:
         prepared = super().preprocess(images)
         for image in images:
@@ -166,7 +166,7 @@ class Swapped(FakePoseModel):
     """Gives the predictions of a batch in reverse."""
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         return super().predict(images, boxes)[::-1]
 

@@ -26,7 +26,7 @@ from posebench.pipelines.yolo_pose import (
     head_from_metadata,
     rows_to_prediction,
 )
-from posebench.types import Artifact, Float32Array, Image, ModelCost, Prediction
+from posebench.types import Artifact, Image, ModelCost, PersonBoxes, Prediction
 
 _FIXED: dict[str, Any] = {
     "pad_position": "center",
@@ -66,7 +66,7 @@ class NativeYolo:
         return self._head.num_keypoints
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         """Predict picture by picture; ``boxes`` is for top-down models and not used.
 

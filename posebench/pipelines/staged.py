@@ -17,6 +17,7 @@ from posebench.types import (
     Float32Array,
     Image,
     ModelCost,
+    PersonBoxes,
     Prediction,
     Tensor,
     TensorSpec,
@@ -82,6 +83,7 @@ class StagedModel(ABC):
         self._artifacts = tuple(artifacts)
         self._cost = cost
         self._input = _checked_input(session, protocol)
+        _check_one_stage(protocol)
         if protocol.postprocess.score_mode not in self.score_modes:
             raise InputError(
                 f"postprocess.score_mode={protocol.postprocess.score_mode}, but this model's "
@@ -99,7 +101,7 @@ class StagedModel(ABC):
         """Read the network's output for one picture (batch axis of 1)."""
 
     def preprocess(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> Prepared:
         """Resize, pad and normalise. ``boxes`` is for top-down models and not used."""
         pairs = [preprocess_image(image, self._protocol.preprocess) for image in images]
@@ -120,7 +122,7 @@ class StagedModel(ABC):
         return [self.decode(o, g) for o, g in zip(raw.outputs, raw.geometries, strict=True)]
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         """The three stages in a row."""
         return self.postprocess(self.infer(self.preprocess(images, boxes)))
@@ -143,6 +145,22 @@ class StagedModel(ABC):
         )
         binding.run()
         return binding.outputs
+
+
+def _check_one_stage(protocol: EvalProtocol) -> None:
+    """What only top-down models do, a whole picture cannot be asked for."""
+    asked = {
+        "augmentation.flip_test=true": protocol.augmentation.flip_test,
+        f"postprocess.nms={protocol.postprocess.nms}": protocol.postprocess.nms.startswith("oks"),
+        "top_down": protocol.top_down is not None,
+    }
+    wrong = [field for field, is_asked in asked.items() if is_asked]
+    if wrong:
+        raise InputError(
+            f"protocol: {', '.join(wrong)}, but this model takes whole pictures; that is for "
+            "top-down models.",
+            remedy="Leave it out.",
+        )
 
 
 def refuse_suppression(protocol: EvalProtocol) -> None:

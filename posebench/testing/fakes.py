@@ -8,9 +8,9 @@ import numpy as np
 
 from posebench.types import (
     Artifact,
-    Float32Array,
     Image,
     ModelCost,
+    PersonBoxes,
     Prediction,
     Spans,
     Tensor,
@@ -87,7 +87,7 @@ class FakePoseModel:
         self.closed = 0
 
     def preprocess(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[tuple[int, int, float]]:
         """Height, width and brightness of every picture."""
         return [(im.shape[0], im.shape[1], float(im.mean()) / 255) for im in images]
@@ -101,7 +101,7 @@ class FakePoseModel:
         return [self._person(*values) for values in raw]
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         """The three stages in a row."""
         return self.postprocess(self.infer(self.preprocess(images, boxes)))

@@ -20,10 +20,10 @@ from posebench.errors import MissingExtraError
 from posebench.protocols import OpenSession
 from posebench.types import (
     Artifact,
-    Float32Array,
     Image,
     ModelCard,
     ModelCost,
+    PersonBoxes,
     Prediction,
     Weights,
 )
@@ -80,7 +80,7 @@ class StickModel:
         self._seen = 0
 
     def predict(
-        self, images: Sequence[Image], boxes: Sequence[Float32Array] | None = None
+        self, images: Sequence[Image], boxes: Sequence[PersonBoxes] | None = None
     ) -> list[Prediction]:
         """Place the figure in the middle of each picture."""
         return [self._one(image) for image in images]
