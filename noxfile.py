@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "tests_mmpose"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
@@ -38,12 +38,27 @@ def train_demo(session: nox.Session) -> None:
 
 
 @nox.session
+def train_hrnet_demo(session: nox.Session) -> None:
+    """Train hrnet-demo, the embedded top-down model: render people, train, export, record."""
+    session.install(*CONSTRAINTS, "-e", ".[mmpose,onnxruntime]")
+    session.run("python", "benchmarks/train_hrnet_demo.py", *session.posargs, env=QUIET)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, with every framework and every oracle installed."""
+    """Run every test but mmpose's, with every framework and every oracle installed."""
     session.install(*CONSTRAINTS, "-e", EVERYTHING, *_groups("test", "oracles"))
     session.install("--no-deps", "tests/plugin")
     env = {**QUIET, "POSEBENCH_REQUIRE_FRAMEWORKS": "1"}
-    session.run("pytest", "tests", *session.posargs, env=env)
+    session.run("pytest", "tests", "-m", "not mmpose", *session.posargs, env=env)
+
+
+@nox.session
+def tests_mmpose(session: nox.Session) -> None:
+    """Run the tests that need mmpose, as a framework or as an oracle."""
+    session.install(*CONSTRAINTS, "-e", ".[mmpose,ultralytics]", *_groups("test", "oracles"))
+    env = {**QUIET, "POSEBENCH_REQUIRE_FRAMEWORKS": "1"}
+    session.run("pytest", "tests", "-m", "mmpose", *session.posargs, env=env)
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
@@ -55,7 +70,7 @@ def tests_core(session: nox.Session, numpy: str) -> None:
     session.install("-e", ".[onnxruntime,report]", *_groups("test"), f"numpy=={numpy}.*")
     session.install("pycocotools")
     session.install("--no-deps", "tests/plugin")
-    session.run("pytest", "tests", *session.posargs, env=QUIET)
+    session.run("pytest", "tests", "-m", "not mmpose", *session.posargs, env=QUIET)
 
 
 @nox.session

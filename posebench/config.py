@@ -35,10 +35,11 @@ class Preprocess(_Frozen):
 
     input_height: int = Field(640, gt=0, description="network input height, px")
     input_width: int = Field(640, gt=0, description="network input width, px")
-    resize: Literal["letterbox", "letterbox-rect", "stretch"] = Field(
+    resize: Literal["letterbox", "letterbox-affine", "letterbox-rect", "stretch"] = Field(
         "letterbox",
-        description="letterbox: keep the aspect, pad to the input size; letterbox-rect: pad only "
-        "to a multiple of the stride; stretch: do not keep the aspect",
+        description="letterbox: keep the aspect, pad to the input size; letterbox-affine: the same "
+        "as one warp, with no rounding to whole pixels (mmpose); letterbox-rect: pad only to a "
+        "multiple of the stride; stretch: do not keep the aspect",
     )
     pad_position: Literal["center", "top-left"] = "center"
     pad_value: int = Field(114, ge=0, le=255)
@@ -68,8 +69,8 @@ class Postprocess(_Frozen):
     nms: Literal["box-iou", "in-graph", "oks", "oks-soft", "none"] = Field(
         "box-iou",
         description="what suppresses a person found twice; box-iou: overlap of the boxes; oks: "
-        "similarity of the keypoints; oks-soft: likewise, by lowering scores; in-graph: the "
-        "network itself",
+        "similarity of the keypoints; oks-soft: those stay whose scores are best after "
+        "similar people lowered them; in-graph: the network itself",
     )
     nms_threshold: float = Field(0.7, ge=0, le=1, description="IoU or OKS; oks-soft: its width")
     max_candidates: int = Field(30000, gt=0, description="best-scored boxes that enter NMS")
@@ -200,7 +201,8 @@ def describe_validation(error: ValidationError) -> str:
 
 
 DEFAULT_DATASET = "synthetic"
-DEFAULT_MODEL = "rfdetr-pose-demo"
+DEFAULT_MODELS = ("rfdetr-pose-demo", "hrnet-demo")
+"""Installed with posebench: a one-stage and a top-down model."""
 
 
 class DatasetRef(_Frozen):
@@ -253,8 +255,13 @@ class Limits(_Frozen):
 class RunConfig(_Frozen):
     """Everything that ``posebench run`` can be told, by options or by ``--config run.toml``."""
 
-    models: tuple[str, ...] = (DEFAULT_MODEL,)
+    models: tuple[str, ...] = DEFAULT_MODELS
     dataset: DatasetRef = Field(default_factory=DatasetRef)
+    boxes: str | None = Field(
+        None,
+        description="where top-down models get boxes from: ground-truth, a COCO results .json, or "
+        "a detector with an optional =WEIGHTS; None: what the model's card says",
+    )
     runtime: RuntimeName | None = Field(None, description="None: what the weights' format asks for")
     precision: Precision = "fp32"
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
@@ -266,6 +273,7 @@ class RunConfig(_Frozen):
     latency: LatencyConfig = LatencyConfig()
     limits: Limits = Limits()
     trust_checkpoints: tuple[Digest, ...] = Field((), description="of trusted pickles")
+    trust_configs: tuple[Digest, ...] = Field((), description="of trusted Python configurations")
     interpreter: Path | None = Field(None, description="python that runs the workers")
 
 

@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from posebench.conventions.case import Case
 from posebench.datasets.jsonfile import parse, read_bytes
 from posebench.errors import InputError, MissingExtraError
 from posebench.metrics.accumulate import KEYPOINT_FIGURES, Figure, FigureSpec
-from posebench.types import Detections, Float64Array, GroundTruth
+from posebench.types import Detections, Float64Array, FloatArray, GroundTruth
 
 Package = Literal["pycocotools", "xtcocotools", "hotcoco"]
 
@@ -37,6 +38,63 @@ class CrossCheck:
     version: str
     figures: Mapping[str, float | None]
     max_difference: float | None
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in the JSON of ``posebench evaluate``."""
+        return {
+            "package": self.package,
+            "version": self.version,
+            "coco": dict(self.figures),
+            "max_difference": self.max_difference,
+        }
+
+
+def check_files(
+    package: Package,
+    annotations: Path,
+    predictions: Path,
+    case: Case,
+    ours: Mapping[str, Figure],
+    *,
+    category_ids: Sequence[int],
+    keep_boxes: bool,
+) -> tuple[CrossCheck, list[str]]:
+    """Score the user's files with another package.
+
+    Args:
+        package: Which.
+        annotations: COCO annotation JSON.
+        predictions: COCO results JSON, a shard or a folder of shards.
+        case: The same files as we read them, by the rules of COCO.
+        ours: Our ten figures.
+        category_ids: Of the classes.
+        keep_boxes: As in ``results_entries``.
+
+    Returns:
+        The comparison, and what the user should know of it.
+
+    Raises:
+        MissingExtraError: It is not installed, or cannot be imported.
+        InputError: It fails on these files, or does not know such people.
+    """
+    truth, results = case.ground_truth, case.results
+    if case.whole_body or case.crowd_index is not None:
+        raise InputError(
+            f"--cross-check compares COCO's ten figures, not those of {truth.skeleton.name}.",
+            remedy="Leave it out.",
+        )
+    if predictions.suffix == ".npz" or predictions.is_dir():
+        entries = detection_entries(results.detections, truth, category_ids)
+        keypoint_scores: FloatArray = np.ones(results.keypoint_scores.shape)
+    else:
+        entries = results_entries(predictions, keep_boxes=keep_boxes)
+        keypoint_scores = results.keypoint_scores
+    found = cross_check(
+        package, annotations, entries, ours,
+        sigmas=truth.skeleton.sigmas, max_dets=case.max_dets,
+    )  # fmt: skip
+    notes = [xtcocotools_note(truth, keypoint_scores)] if package == "xtcocotools" else []
+    return found, notes
 
 
 def cross_check(
@@ -74,6 +132,23 @@ def cross_check(
     theirs = {name: _figure(result, spec) for name, spec in KEYPOINT_FIGURES.items()}
     version = importlib.metadata.version(package)
     return CrossCheck(package, version, theirs, _difference(theirs, ours))
+
+
+def xtcocotools_note(ground_truth: GroundTruth, keypoint_scores: FloatArray) -> str:
+    """In which two rules xtcocotools differs from pycocotools, and whom that concerns here.
+
+    Args:
+        ground_truth: G annotations.
+        keypoint_scores: (D, K) of the detections as xtcocotools is given them.
+    """
+    counted = np.count_nonzero(ground_truth.keypoints[:, :, 2] > 0, axis=1)
+    people = int(np.count_nonzero((counted == 0) != (ground_truth.num_keypoints == 0)))
+    dropped = int(np.count_nonzero(~(keypoint_scores > 0).any(axis=1)))
+    return (
+        "xtcocotools ignores people without v > 0, whatever num_keypoints says "
+        f"({people} people differ here), and leaves out detections without a keypoint score "
+        f"above 0 ({dropped} here)."
+    )
 
 
 def results_entries(path: Path, *, keep_boxes: bool) -> list[dict[str, Any]]:

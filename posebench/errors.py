@@ -46,6 +46,10 @@ class WeightsError(InputError):
     """Weights are missing, have the wrong checksum, or may not be loaded."""
 
 
+class BoxesMissingError(InputError):
+    """Nothing says where a top-down model gets its boxes from."""
+
+
 class WeightsUnavailableError(WeightsError):
     """Nobody publishes the weights, or they cannot be fetched from here."""
 

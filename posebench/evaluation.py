@@ -65,7 +65,7 @@ def score(
         InputError: The detections have another number of keypoints, or numbers that are not
             finite.
     """
-    _check(ground_truth, detections)
+    check_detections(ground_truth, detections)
     uncounted = ground_truth.annotation_ids == 0 if compat else None
     matches = match_keypoints(
         ground_truth,
@@ -92,7 +92,12 @@ def score(
     )
 
 
-def _check(ground_truth: GroundTruth, detections: Detections) -> None:
+def check_detections(ground_truth: GroundTruth, detections: Detections) -> None:
+    """Refuse detections that cannot be scored against the annotations.
+
+    Raises:
+        InputError: Another number of keypoints, an unknown class, or numbers that are not finite.
+    """
     points = len(ground_truth.skeleton.keypoints)
     if detections.keypoints.shape[1:] != (points, 2):
         raise InputError(
@@ -187,17 +192,28 @@ def _estimate(figure: Figure) -> Estimate:
 
 
 def document(
-    accuracy: Accuracy, ground_truth: GroundTruth, *, notes: Sequence[str] = ()
+    accuracy: Accuracy,
+    ground_truth: GroundTruth,
+    *,
+    notes: Sequence[str] = (),
+    protocol: str = "coco",
 ) -> dict[str, Any]:
-    """The JSON document of ``evaluate --format json``: plain numbers, null with a reason."""
-    figures_of = {"coco": accuracy.keypoints, "bbox": accuracy.boxes or {}}
+    """The JSON document of ``evaluate --format json``: plain numbers, null with a reason.
+
+    Args:
+        accuracy: What was found.
+        ground_truth: The annotations it was found with.
+        notes: What a user should know, one sentence each.
+        protocol: Whose rules; the name under which the figures of the keypoints stand.
+    """
+    figures_of = {protocol: accuracy.keypoints, "bbox": accuracy.boxes or {}}
     per_keypoint: dict[str, dict[str, Any]] = {}
     for name, value in accuracy.per_keypoint.items():
         per_keypoint[name] = {"oks": value.oks.value, "count": value.count}
         if value.ap is not None:
             per_keypoint[name]["ap"] = value.ap.value
     content: dict[str, Any] = {
-        "coco": {name: figure.value for name, figure in accuracy.keypoints.items()},
+        protocol: {name: figure.value for name, figure in accuracy.keypoints.items()},
         "per_keypoint": per_keypoint,
     }
     if accuracy.boxes is not None:

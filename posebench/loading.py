@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from posebench.box_source import DETECTOR, BoxSource
 from posebench.config import EvalProtocol, RunConfig, accuracy_id, latency_id
 from posebench.errors import InputError
 from posebench.protocols import Dataset
@@ -90,19 +91,30 @@ def load_model(
     weights: ResolvedWeights,
     config: RunConfig,
     dataset: Dataset,
+    boxes: BoxSource | None = None,
 ) -> LoadedModel:
     """Load a model in its worker and check that the run can use it.
+
+    Args:
+        worker: In which it is loaded.
+        request: The model.
+        weights: Of the model.
+        config: Of the run.
+        dataset: To be predicted.
+        boxes: Where a top-down model gets its boxes from.
 
     Raises:
         WorkerFailure: It could not be loaded.
         InputError: It does not run where the run wants it, or has another number of keypoints.
     """
+    overrides = config.model_dump(mode="json")["protocol"]
     reply = worker.ask(
         {
             "op": "load",
             "reference": request.reference,
             "weights": str(weights.path.absolute()),
-            "overrides": config.model_dump(mode="json")["protocol"],
+            "overrides": boxes.overrides(overrides) if boxes else overrides,
+            "box_source": boxes.request(config.out / "boxes") if boxes else None,
             "runtime": config.runtime or natural_runtime(weights.path),
             "precision": config.precision,
             "device": config.device,
@@ -111,6 +123,8 @@ def load_model(
         silence_s=config.limits.load_s,
     )
     loaded = LoadedModel.from_reply(reply)
+    if boxes and boxes.file:
+        loaded = replace(loaded, artifacts=(*loaded.artifacts, boxes.file))
     _check_runtime(request, loaded, config)
     _check_skeleton(request, loaded, dataset)
     return loaded
@@ -129,8 +143,9 @@ def _check_runtime(request: ModelRequest, loaded: LoadedModel, config: RunConfig
             f"{request.label} runs natively, and native models run on the CPU in fp32 only.",
             remedy="Use --device cpu --precision fp32, or a runtime that it can be exported to.",
         )
-    exported = {artifact.format for artifact in loaded.artifacts} & {"onnx", "openvino"}
-    if exported:  # threads and precision would be the framework's own, and unknown
+    own = [a for a in loaded.artifacts if not a.role.startswith(DETECTOR)]
+    if {artifact.format for artifact in own} & {"onnx", "openvino"}:
+        # Threads and precision would be the framework's own, and unknown.
         raise InputError(
             f"{request.label} is an exported file, which is not run natively.",
             remedy="Use --runtime onnxruntime or openvino.",
@@ -138,6 +153,11 @@ def _check_runtime(request: ModelRequest, loaded: LoadedModel, config: RunConfig
 
 
 def _check_skeleton(request: ModelRequest, loaded: LoadedModel, dataset: Dataset) -> None:
+    if request.card.paradigm == DETECTOR:
+        raise InputError(
+            f"{request.label} finds people but no keypoints.",
+            remedy=f"Use it for a top-down model: --boxes {request.label}.",
+        )
     expected = len(dataset.skeleton.keypoints)
     if loaded.num_keypoints != expected:
         raise InputError(

@@ -9,24 +9,26 @@ from typing import Any, Protocol
 import numpy as np
 
 from posebench import __version__, environment, store
+from posebench.box_source import BoxSource, box_source
 from posebench.cache import atomic_path
 from posebench.checkpoints import TRUST_VARIABLE
 from posebench.config import RunConfig
 from posebench.errors import PosebenchError
 from posebench.evaluation import evaluate
+from posebench.latency.measure import Samples
 from posebench.latency.summary import cells
 from posebench.loading import LoadedModel, load_model
 from posebench.predictions import read_predictions, to_detections
 from posebench.protocols import Dataset
-from posebench.record import Failure, Measured, Record, TaskAccuracy
-from posebench.recording import dataset_info, failure_of, model_info
+from posebench.record import BoxesInfo, Failure, Measured, Record, TaskAccuracy
+from posebench.recording import boxes_info, dataset_info, failure_of, model_info
 from posebench.registry import ModelRequest
 from posebench.shards import PassNotes, predict_dataset
 from posebench.types import GroundTruth
 from posebench.weights import ResolvedWeights, require_weights
 from posebench.worker_client import WorkerClient, WorkerFailure
 
-_SKIPPED = ("missing-extra", "no-weights")
+_SKIPPED = ("missing-extra", "no-weights", "no-boxes")
 
 
 class RunObserver(Protocol):
@@ -77,6 +79,7 @@ class ModelRun:
         self._truth = truth
         self._observer = observer
         self._weights: ResolvedWeights | None = None
+        self._boxes: BoxSource | None = None
         self._loaded: LoadedModel | None = None
         self._notes = PassNotes()
         self._good: list[Record] = []
@@ -115,6 +118,7 @@ class ModelRun:
     def _measure(self) -> tuple[Record, bool]:
         self._observer.stage(self._request.label, "load")
         self._weights = require_weights(self._request.card, self._request.weights)
+        self._boxes = box_source(self._config, self._request, self._dataset, self._truth)
         worker = WorkerClient(
             self._config.out / "logs" / f"{store.slug(self._request.label)}.log",
             interpreter=self._config.interpreter,
@@ -132,7 +136,9 @@ class ModelRun:
         return outcome
 
     def _work(self, worker: WorkerClient, weights: ResolvedWeights) -> tuple[Record, bool]:
-        loaded = load_model(worker, self._request, weights, self._config, self._dataset)
+        loaded = load_model(
+            worker, self._request, weights, self._config, self._dataset, self._boxes
+        )
         self._loaded = loaded
         with store.claimed(self._folder()):
             self._foreign = True
@@ -144,7 +150,7 @@ class ModelRun:
                 return earlier, True
             accuracy = self._take_up(earlier) if earlier else self._score(worker, loaded)
             try:
-                latency = self._time(worker, loaded) if self._config.latency.enabled else {}
+                latency = self._time(worker, loaded) if self._config.latency.enabled else None
             except WorkerFailure as error:
                 return self._failed(error.failure, accuracy), False
             return self._succeeded(loaded, accuracy, latency), False
@@ -193,20 +199,23 @@ class ModelRun:
         self._good = []  # what there was names other predictions
         return accuracy
 
-    def _time(self, worker: WorkerClient, loaded: LoadedModel) -> dict[str, list[float]]:
+    def _time(self, worker: WorkerClient, loaded: LoadedModel) -> Samples:
         self._observer.stage(self._request.label, "latency")
         latency = self._config.latency
         ids = list(self._dataset.image_ids)
         chosen = np.linspace(0, len(ids) - 1, min(latency.samples, len(ids))).round().astype(int)
         request = {
             "op": "time_round",
+            "image_ids": [ids[i] for i in chosen],
             "paths": [str(self._dataset.image_path(ids[i]).absolute()) for i in chosen],
             "warmup": latency.warmup,
             "samples": latency.samples,
         }
         reply = worker.ask(request, silence_s=self._config.limits.silence_s)
-        samples: dict[str, list[float]] = reply["samples"]
-        arrays = {f"{span}_ms": np.asarray(values) for span, values in samples.items()}
+        samples = Samples(reply["spans"], reply["people"])
+        arrays = {f"{span}_ms": np.asarray(values) for span, values in samples.spans.items()}
+        if samples.people is not None:
+            arrays["people"] = np.asarray(samples.people)
         identity = loaded.latency_id(self._dataset_id, self._config)
         assert identity is not None, "only called when latency is measured"
         path = self._folder() / store.latency_name(identity)
@@ -218,17 +227,28 @@ class ModelRun:
         self,
         loaded: LoadedModel,
         accuracy: dict[str, TaskAccuracy],
-        latency: dict[str, list[float]],
+        latency: Samples | None,
     ) -> Record:
         return self._base(
             status="ok",
             measured=Measured(**loaded.cost, peak_memory_mb=self._notes.peak_memory_mb),
             accuracy=accuracy,
-            latency=cells(latency, config=self._config.latency, threads=loaded.runtime.threads),
+            latency=cells(latency, config=self._config.latency, threads=loaded.runtime.threads)
+            if latency
+            else (),
+            boxes=self._box_info(loaded),
             files=store.side_files(
                 self._folder(), loaded.latency_id(self._dataset_id, self._config)
             ),
         )
+
+    def _box_info(self, loaded: LoadedModel) -> BoxesInfo | None:
+        """What the people's boxes were; their AP if the model was scored."""
+        folder = self._folder() / "predictions"
+        if self._boxes is None:
+            return None
+        looked_into = None if loaded.untrained else read_predictions(folder).boxes_looked_into()
+        return boxes_info(self._boxes, loaded, looked_into, self._truth)
 
     def _failed(self, failure: Failure, accuracy: dict[str, TaskAccuracy] | None = None) -> Record:
         status = "skipped" if failure.kind in _SKIPPED else "error"

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from posebench.datasets.images import ImageError, read_image
 from posebench.protocols import PoseModel, StagedPoseModel
-from posebench.types import Prediction
+from posebench.types import Image, PersonBoxes, Prediction
 
 _T = TypeVar("_T")
+Given: TypeAlias = "list[PersonBoxes] | None"
+"""The boxes of one picture, as a batch of one."""
+Task: TypeAlias = "tuple[Path, Given]"
 _AHEAD = 4
 """Pictures prepared before the network needs them; each holds one decoded input tensor."""
 
@@ -36,16 +39,18 @@ class Outcome:
     error: str | None = None
 
 
-def predict_images(model: PoseModel, paths: Sequence[Path]) -> Iterator[Outcome]:
-    """Predict every picture, in order, batch 1.
+def predict_images(
+    model: PoseModel, paths: Sequence[Path], boxes: Sequence[PersonBoxes] | None = None
+) -> Iterator[Outcome]:
+    """Predict every picture, in order, batch 1; ``boxes`` say where a top-down model looks.
 
     A picture that cannot be read is predicted as empty and says why; any other error propagates.
     """
     prepare, infer, finish = _stages(model)
 
-    def load(path: Path) -> Any:
+    def load(task: Task) -> Any:
         try:
-            return prepare(path)
+            return prepare(read_image(task[0]), task[1])
         except ImageError as error:
             return error
 
@@ -54,9 +59,10 @@ def predict_images(model: PoseModel, paths: Sequence[Path]) -> Iterator[Outcome]
             return Outcome(Prediction.empty(model.num_keypoints), str(raw))
         return Outcome(finish(raw))
 
+    tasks = [(path, None if boxes is None else [boxes[i]]) for i, path in enumerate(paths)]
     with ThreadPoolExecutor(1) as before, ThreadPoolExecutor(1) as after:
         done: deque[Future[Outcome]] = deque()
-        for prepared in _prefetched(before, load, paths):
+        for prepared in _prefetched(before, load, tasks):
             raw = prepared if isinstance(prepared, ImageError) else infer(prepared)
             done.append(after.submit(complete, raw))
             while len(done) > _AHEAD or (done and done[0].done()):
@@ -67,23 +73,27 @@ def predict_images(model: PoseModel, paths: Sequence[Path]) -> Iterator[Outcome]
 
 def _stages(
     model: PoseModel,
-) -> tuple[Callable[[Path], Any], Callable[[Any], Any], Callable[[Any], Prediction]]:
+) -> tuple[Callable[[Image, Given], Any], Callable[[Any], Any], Callable[[Any], Prediction]]:
     if isinstance(model, StagedPoseModel):
         staged = model
         return (
-            lambda path: staged.preprocess([read_image(path)]),
+            lambda image, given: staged.preprocess([image], given),
             staged.infer,
             lambda raw: staged.postprocess(raw)[0],
         )
-    return read_image, lambda image: model.predict([image])[0], lambda prediction: prediction
+    return (
+        lambda image, given: (image, given),
+        lambda pair: model.predict([pair[0]], pair[1])[0],
+        lambda prediction: prediction,
+    )
 
 
 def _prefetched(
-    pool: ThreadPoolExecutor, load: Callable[[Path], _T], paths: Sequence[Path]
+    pool: ThreadPoolExecutor, load: Callable[[Task], _T], tasks: Sequence[Task]
 ) -> Iterator[_T]:
-    waiting: deque[Future[_T]] = deque(pool.submit(load, path) for path in paths[:_AHEAD])
-    for path in [*paths[_AHEAD:], *[None] * len(waiting)]:
+    waiting: deque[Future[_T]] = deque(pool.submit(load, task) for task in tasks[:_AHEAD])
+    for task in [*tasks[_AHEAD:], *[None] * len(waiting)]:
         ready = waiting.popleft().result()
-        if path is not None:
-            waiting.append(pool.submit(load, path))
+        if task is not None:
+            waiting.append(pool.submit(load, task))
         yield ready

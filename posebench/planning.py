@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from posebench.box_source import DETECTOR
+from posebench.checkpoints import TRUST_CONFIGS_VARIABLE
 from posebench.config import RunConfig, describe_validation, resolve_protocol
 from posebench.datasets.loading import open_dataset
 from posebench.errors import InputError
@@ -76,7 +79,9 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
     except ValidationError as error:
         raise InputError(f"run configuration: {describe_validation(error)}.") from error
     protocol = resolve_protocol(config.protocol)
-    models = select(config.models)
+    # A configuration is read here, to know the model, and again by the worker.
+    os.environ[TRUST_CONFIGS_VARIABLE] = ",".join(config.trust_configs)
+    models = [r for r in select(config.models) if r.by_name or r.card.paradigm != DETECTOR]
     dataset = open_dataset(config.dataset, sigmas=protocol.evaluation.sigmas, download=download)
     return Plan(config, models, dataset)
 

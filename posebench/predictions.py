@@ -15,7 +15,7 @@ import numpy as np
 
 from posebench.cache import atomic_path, read_arrays
 from posebench.errors import InputError
-from posebench.types import Detections, Float32Array, IntArray, Prediction, Tensor
+from posebench.types import Detections, Float32Array, IntArray, PersonBoxes, Prediction, Tensor
 
 FORMAT_VERSION = 1
 
@@ -34,6 +34,9 @@ class PredictionSet:
         boxes: (N, 4) float32 x1, y1, x2, y2 px, or None.
         source_boxes: (N,) int64, or None.
         class_ids: (N,) int64, or None.
+        input_offsets: (I + 1,) int64 as ``offsets``, of the boxes that were looked into, or None.
+        input_boxes: (M, 4) float32 x1, y1, x2, y2 px, or None.
+        input_box_scores: (M,) float32, or None.
     """
 
     image_ids: IntArray
@@ -45,6 +48,19 @@ class PredictionSet:
     boxes: Float32Array | None = None
     source_boxes: IntArray | None = None
     class_ids: IntArray | None = None
+    input_offsets: IntArray | None = None
+    input_boxes: Float32Array | None = None
+    input_box_scores: Float32Array | None = None
+
+    def boxes_looked_into(self) -> dict[int, PersonBoxes] | None:
+        """By image id, what a top-down model was given; None for a model of whole pictures."""
+        if self.input_boxes is None or self.input_box_scores is None or self.input_offsets is None:
+            return None
+        bounds = zip(self.input_offsets, self.input_offsets[1:], strict=False)
+        return {
+            int(image_id): PersonBoxes(self.input_boxes[a:b], self.input_box_scores[a:b])
+            for image_id, (a, b) in zip(self.image_ids, bounds, strict=True)
+        }
 
 
 def collect(image_ids: Sequence[int], predictions: Sequence[Prediction]) -> PredictionSet:
@@ -66,7 +82,7 @@ def collect(image_ids: Sequence[int], predictions: Sequence[Prediction]) -> Pred
 
     return PredictionSet(
         image_ids=np.asarray(image_ids, np.int64),
-        offsets=np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
+        offsets=_offsets(counts),
         keypoints=required("keypoints"),
         keypoint_scores=required("keypoint_scores"),
         box_scores=required("box_scores"),
@@ -74,7 +90,24 @@ def collect(image_ids: Sequence[int], predictions: Sequence[Prediction]) -> Pred
         boxes=joined("boxes"),
         source_boxes=joined("source_boxes"),
         class_ids=joined("class_ids"),
+        **_input_boxes(predictions),
     )
+
+
+def _offsets(counts: Sequence[int]) -> IntArray:
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+
+
+def _input_boxes(predictions: Sequence[Prediction]) -> dict[str, Tensor]:
+    """The boxes that were looked into; none in a picture that could not be read."""
+    if all(prediction.input_boxes is None for prediction in predictions):
+        return {}
+    given = [prediction.input_boxes or PersonBoxes.none() for prediction in predictions]
+    return {
+        "input_offsets": _offsets([len(boxes) for boxes in given]),
+        "input_boxes": np.concatenate([boxes.boxes for boxes in given]),
+        "input_box_scores": np.concatenate([boxes.scores for boxes in given]),
+    }
 
 
 def write_shard(path: Path, shard: PredictionSet) -> None:
@@ -119,8 +152,13 @@ def read_predictions(folder: Path) -> PredictionSet:
 
 def concatenate(shards: Sequence[PredictionSet]) -> PredictionSet:
     """Join shards of disjoint images, in the order given."""
-    starts = np.cumsum([0, *(len(shard.scores) for shard in shards)])
-    offsets = [shard.offsets[:-1] + start for shard, start in zip(shards, starts, strict=False)]
+
+    def joined_offsets(parts: Sequence[IntArray]) -> IntArray:
+        starts = np.cumsum([0, *(part[-1] for part in parts)])
+        moved = [part[:-1] + start for part, start in zip(parts, starts, strict=False)]
+        return np.asarray(np.concatenate([*moved, starts[-1:]]), np.int64)
+
+    inputs = [s.input_offsets for s in shards if s.input_offsets is not None]
 
     def optional(name: str) -> Tensor | None:
         parts = [getattr(shard, name) for shard in shards]
@@ -128,7 +166,7 @@ def concatenate(shards: Sequence[PredictionSet]) -> PredictionSet:
 
     return PredictionSet(
         image_ids=np.concatenate([shard.image_ids for shard in shards]),
-        offsets=np.concatenate([*offsets, starts[-1:]]).astype(np.int64),
+        offsets=joined_offsets([shard.offsets for shard in shards]),
         keypoints=np.concatenate([shard.keypoints for shard in shards]),
         keypoint_scores=np.concatenate([shard.keypoint_scores for shard in shards]),
         box_scores=np.concatenate([shard.box_scores for shard in shards]),
@@ -136,6 +174,9 @@ def concatenate(shards: Sequence[PredictionSet]) -> PredictionSet:
         boxes=optional("boxes"),
         source_boxes=optional("source_boxes"),
         class_ids=optional("class_ids"),
+        input_offsets=joined_offsets(inputs) if len(inputs) == len(shards) else None,
+        input_boxes=optional("input_boxes"),
+        input_box_scores=optional("input_box_scores"),
     )
 
 

@@ -129,6 +129,18 @@ class StagedPoseModel(Protocol):
         ...
 
 
+@runtime_checkable
+class TimedStages(Protocol):
+    """A StagedPoseModel with more stages than three, which are timed one by one.
+
+    The first takes pictures, each other what the one before gave, the last gives people.
+    """
+
+    def timed_stages(self) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+        """Names of spans, and what does them."""
+        ...
+
+
 class Adapter(Protocol):
     """What an adapter module exports: its cards and one function."""
 

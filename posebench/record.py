@@ -80,8 +80,11 @@ class Cell(_Model):
     """One latency figure with everything that tells it from another.
 
     Attributes:
-        span: ``preprocess``, ``network``, ``postprocess`` or ``end-to-end`` (from the decoded
+        span: ``preprocess``, ``detector``, ``crop``, ``network``, ``postprocess`` or
+            ``end-to-end`` (from the decoded
             picture to final keypoints).
+        people: Fewest and most boxes that a top-down model looked into in these runs; None for
+            runs of any number.
         regime: ``sustained``: runs follow one another without a pause.
         batch: Pictures a call.
         threads: Intra-op threads of the runtime.
@@ -89,7 +92,8 @@ class Cell(_Model):
         summary: Percentiles over the samples; the samples themselves lie in ``latency.npz``.
     """
 
-    span: Literal["preprocess", "network", "postprocess", "end-to-end"]
+    span: Literal["preprocess", "detector", "crop", "network", "postprocess", "end-to-end"]
+    people: tuple[int, int] | None = None
     regime: Literal["sustained"] = "sustained"
     batch: int = 1
     threads: int
@@ -161,6 +165,28 @@ class DatasetInfo(_Model):
     undecodable: tuple[str, ...] = ()
 
 
+class BoxesInfo(_Model):
+    """Where a top-down model looked for people.
+
+    Attributes:
+        source: ``ground-truth``, ``file`` or ``detector``.
+        label: File name, or the detector as asked for.
+        sha256: Of the file, or of the detector's network; None for annotated boxes.
+        score_threshold: Boxes below it were not looked into.
+        count: Boxes that were given or detected, before the threshold; None if nothing was scored.
+        ap: Box AP of those boxes on this dataset, people only.
+        notes: What a user should know of them, one sentence each.
+    """
+
+    source: Literal["ground-truth", "file", "detector"]
+    label: str
+    sha256: str | None
+    score_threshold: float
+    count: int | None
+    ap: Estimate
+    notes: tuple[str, ...] = ()
+
+
 class Runtime(_Model):
     """In what the network ran. ``provider`` is the one really in use, not the one asked for."""
 
@@ -209,6 +235,7 @@ class Failure(_Model):
     kind: Literal[
         "missing-extra",
         "no-weights",
+        "no-boxes",
         "bad-weights",
         "bad-input",
         "error",
@@ -231,6 +258,7 @@ class Record(_Model):
         accuracy_id: Identity of the accuracy figures, or None if it failed before they had one.
         latency_id: Identity of the latency figures, likewise.
         created_at: UTC time at which the record was written.
+        boxes: Where a top-down model got its boxes from; None for one of whole pictures.
         accuracy: Figures by task: ``keypoints``, ``bbox``.
         latency: One cell a span; empty when it was not measured.
         files: sha256 of the side files beside the record, by relative name.
@@ -249,6 +277,7 @@ class Record(_Model):
     runtime: Runtime | None
     environment: Environment
     artifacts: tuple[ArtifactInfo, ...] = ()
+    boxes: BoxesInfo | None = None
     measured: Measured | None = None
     accuracy: dict[str, TaskAccuracy] = Field(default_factory=dict)
     latency: tuple[Cell, ...] = ()
@@ -263,7 +292,8 @@ class Record(_Model):
 
     def span(self, name: str) -> LatencySummary | None:
         """The latency summary of a span, or None if it was not measured."""
-        return next((cell.summary for cell in self.latency if cell.span == name), None)
+        cells = (cell for cell in self.latency if cell.span == name and cell.people is None)
+        return next((cell.summary for cell in cells), None)
 
 
 def parse_record(document: Any, *, source: str) -> Record:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
+from posebench.box_accuracy import box_accuracy
+from posebench.box_source import BoxSource
 from posebench.errors import (
+    BoxesMissingError,
     MissingExtraError,
     PosebenchError,
     WeightsError,
     WeightsUnavailableError,
 )
+from posebench.loading import LoadedModel
 from posebench.protocols import Dataset
-from posebench.record import ClaimInfo, DatasetInfo, Failure, ModelInfo
+from posebench.record import BoxesInfo, ClaimInfo, DatasetInfo, Estimate, Failure, ModelInfo
 from posebench.registry import ModelRequest
-from posebench.types import GroundTruth, ModelCard
+from posebench.types import GroundTruth, ModelCard, PersonBoxes
 from posebench.weights import ResolvedWeights
 
 _SAME_SIZE = 0.15
@@ -102,11 +106,44 @@ def dataset_info(
     )
 
 
+def boxes_info(
+    source: BoxSource,
+    loaded: LoadedModel,
+    looked_into: Mapping[int, PersonBoxes] | None,
+    truth: GroundTruth,
+) -> BoxesInfo:
+    """What the boxes of a top-down model were.
+
+    Args:
+        source: Of the boxes.
+        loaded: The model.
+        looked_into: Boxes by image id as predicted, or None if nothing was.
+        truth: Annotated people.
+    """
+    ap = Estimate(value=None, reason="the model was not scored")
+    if looked_into is not None:
+        figure = box_accuracy(truth, looked_into)
+        ap = Estimate(value=figure.value, reason=figure.reason)
+    network = (a.sha256 for a in loaded.artifacts if a.role == "detector network")
+    assert loaded.protocol.top_down is not None, "a top-down model's protocol has it"
+    return BoxesInfo(
+        source=source.kind,
+        label=source.label,
+        sha256=source.file.sha256 if source.file else next(network, None),
+        score_threshold=loaded.protocol.top_down.box_score_threshold,
+        count=None if looked_into is None else sum(map(len, looked_into.values())),
+        ap=ap,
+        notes=source.notes,
+    )
+
+
 def failure_of(error: PosebenchError) -> Failure:
     """An error as a Record keeps it."""
     kind = "bad-input"
     if isinstance(error, WeightsUnavailableError):
         kind = "no-weights"
+    elif isinstance(error, BoxesMissingError):
+        kind = "no-boxes"
     elif isinstance(error, WeightsError):
         kind = "bad-weights"
     elif isinstance(error, MissingExtraError):

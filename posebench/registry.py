@@ -239,5 +239,7 @@ def _request(reference: str, weights: Path | None, *, by_name: bool) -> ModelReq
     label = card.name if weights is None else f"{card.name}={weights.name}"
     if reference in _by_alias():
         return ModelRequest(label, card.name, card, weights, by_name)
-    file = Path(reference.partition(":")[2])
-    return ModelRequest(label, reference, card, weights or file, by_name)
+    scheme, _, file = reference.partition(":")
+    names_weights = not getattr(import_adapter(scheme), "SCHEME_IS_CONFIGURATION", False)
+    own = Path(file) if names_weights else None
+    return ModelRequest(label, reference, card, weights or own, by_name)

@@ -36,35 +36,32 @@ class Worker:
     def __init__(self, send: Callable[[Reply], None]) -> None:
         self._send = send
         self._model: Any = None
+        self._boxes: dict[int, Any] | None = None
 
     def load(self, request: Reply) -> Reply:
         """Load a model and describe what was really loaded."""
         from posebench import environment
-        from posebench.config import resolve_protocol
-        from posebench.registry import import_adapter, recommended_protocol, resolve_reference
+        from posebench.worker_loading import load
         from posebench.worker_runtime import RuntimeHandle
 
-        entry = resolve_reference(request["reference"])
-        adapter = import_adapter(entry.adapter)
         runtime = RuntimeHandle(
             name=request["runtime"],
             precision=request["precision"],
             device=request["device"],
             threads=request["threads"],
         )
-        weights = Path(request["weights"])
-        recommended = recommended_protocol(adapter, entry.card, weights)
-        protocol = resolve_protocol(*recommended, request["overrides"])
-        self._model = adapter.load(entry.card, weights, protocol, runtime.open_session)
+        loaded = load(request, runtime)
+        self._model = loaded.model
+        self._boxes = _given_boxes(request.get("box_source") or {})
         return {
-            "protocol": protocol.model_dump(mode="json"),
+            "protocol": loaded.protocol.model_dump(mode="json"),
             "environment": environment.describe().model_dump(mode="json"),
             "artifacts": [asdict(artifact) for artifact in self._model.artifacts()],
             "cost": asdict(self._model.cost()),
             "num_keypoints": self._model.num_keypoints,
             "untrained": getattr(self._model, "untrained", ""),
-            "runtime": runtime.describe(entry.card.extra).model_dump(mode="json"),
-            "decode_version": adapter.DECODE_VERSION,
+            "runtime": runtime.describe(loaded.framework).model_dump(mode="json"),
+            "decode_version": loaded.decode_version,
         }
 
     def predict(self, request: Reply) -> Reply:
@@ -74,7 +71,7 @@ class Worker:
 
         predictions, undecodable = [], {}
         paths = [Path(path) for path in request["paths"]]
-        outcomes = predict_images(self._model, paths)
+        outcomes = predict_images(self._model, paths, self._boxes_in(request["image_ids"]))
         for image_id, outcome in zip(request["image_ids"], outcomes, strict=True):
             predictions.append(outcome.prediction)
             if outcome.error is not None:
@@ -88,23 +85,25 @@ class Worker:
         from posebench.datasets.images import ImageError, read_image
         from posebench.latency.measure import time_round
 
-        images = []
-        for path in request["paths"]:
+        images, image_ids = [], []
+        for path, image_id in zip(request["paths"], request["image_ids"], strict=True):
             try:
                 images.append(read_image(Path(path)))
+                image_ids.append(image_id)
             except ImageError:
                 continue  # listed by the accuracy pass
         if not images:
-            return {"samples": {}}
+            return {"spans": {}, "people": None}
         samples = time_round(
             self._model,
             images,
+            self._boxes_in(image_ids),
             warmup=request["warmup"],
             samples=request["samples"],
             clock=time.perf_counter_ns,
             timed=lambda: self._send({"progress": 0}),
         )
-        return {"samples": samples, "peak_memory_mb": peak_memory_mb()}
+        return {**asdict(samples), "peak_memory_mb": peak_memory_mb()}
 
     def close(self, request: Reply) -> Reply:
         """Free the model."""
@@ -112,6 +111,9 @@ class Worker:
             self._model.close()
             self._model = None
         return {}
+
+    def _boxes_in(self, image_ids: list[int]) -> list[Any] | None:
+        return None if self._boxes is None else [self._boxes[i] for i in image_ids]
 
     def handle(self, request: Reply) -> Reply:
         """Answer one request; an error becomes a reply."""
@@ -125,6 +127,12 @@ class Worker:
             return {"ok": operations[request["op"]](request)}
         except Exception as error:  # the boundary: every error becomes a Record
             return {"error": describe_error(error)}
+
+
+def _given_boxes(source: Reply) -> dict[int, Any] | None:
+    from posebench.box_source import read_boxes
+
+    return read_boxes(Path(source["boxes"])) if "boxes" in source else None
 
 
 def describe_error(error: BaseException) -> Reply:

@@ -24,6 +24,14 @@ class RuntimeHandle:
         """What an adapter opens artifacts with; None asks it for the framework's own path."""
         return None if self._name == "native" else self._open
 
+    def beside(self, name: str) -> OpenSession | None:
+        """What a second model is opened with: the same runtime, or ``name`` if this is native."""
+        if self._name != "native":
+            return self._open
+        return RuntimeHandle(
+            name=name, precision=self._precision, device=self._device, threads=self._threads
+        ).open_session
+
     def _open(self, path: Path) -> Session:
         from posebench.sessions import open_session
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from support import require_oracle
 
 from posebench.datasets.coco import CocoDataset
-from posebench.datasets.results import Results, load_predictions
+from posebench.datasets.detected import Results
+from posebench.datasets.results import load_predictions
 from posebench.datasets.skeletons import COCO17
 from posebench.evaluation import Accuracy, score
 from posebench.types import GroundTruth
@@ -176,6 +177,8 @@ def run_ours(
     dataset = CocoDataset.open(annotations, sigmas=sigmas, pycocotools_ids=compat)
     truth = dataset.ground_truth()
     results = load_predictions(predictions, dataset, truth, compat=compat)
+    dataset = dataset.for_keypoints(results.detections.keypoints.shape[1])
+    truth = dataset.ground_truth()
     accuracy = score(
         truth,
         results.detections,

@@ -37,6 +37,17 @@ def require(module: str) -> ModuleType:
     return importlib.import_module(module)
 
 
+def require_mmpose() -> ModuleType:
+    """Import mmpose as its adapter does, or skip or fail as ``require`` does."""
+    required = os.environ.get("POSEBENCH_REQUIRE_FRAMEWORKS") == "1"
+    if importlib.util.find_spec("mmpose") is None and not required:
+        pytest.skip("mmpose is not installed")
+    from posebench_adapters._mmpose_import import import_mmpose
+
+    imported: ModuleType = import_mmpose()
+    return imported
+
+
 def require_oracle(package: str) -> None:
     """Import a reference evaluator, or skip or fail as ``require`` does.
 

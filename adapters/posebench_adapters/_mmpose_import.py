@@ -27,6 +27,7 @@ from posebench.errors import MissingExtraError
 EXTRA = "mmpose"
 _COMPILED = "mmcv._ext"
 _MAJOR = "1."
+_LOGGERS = ("mmengine", "torch.onnx", "onnxscript")
 
 
 def import_mmpose() -> Any:
@@ -35,7 +36,7 @@ def import_mmpose() -> Any:
     Raises:
         MissingExtraError: It or one of its companions is not installed, or is too old or too new.
     """
-    _check_version()
+    check_installed()
     repair_torchvision()
     try:
         with quiet():
@@ -49,19 +50,26 @@ def import_mmpose() -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the notices that mmengine logs and the warnings of its age."""
-    logger = logging.getLogger("mmengine")
-    level = logger.level
+    """Without the notices of mmengine and of torch's exporter, and the warnings of their age."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
-def _check_version() -> None:
+def check_installed() -> None:
+    """Look for mmpose without importing it.
+
+    Raises:
+        MissingExtraError: It is not installed, or is too old or too new.
+    """
     try:
         found = version("mmpose")
     except PackageNotFoundError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,12 @@ from posebench.config import EvalProtocol, describe_validation, resolve_protocol
 from posebench.errors import InputError, WeightsError
 from posebench.pipelines.detr_pose import DetrHead, DetrPoseModel, detr_head, detr_protocol
 from posebench.pipelines.network_cost import onnx_cost
+from posebench.pipelines.rtmo_selected import (
+    SELECTED_NOTE,
+    RtmoSelectedHead,
+    RtmoSelectedModel,
+    selected_protocol,
+)
 from posebench.pipelines.yolo_pose import (
     Decoder,
     Head,
@@ -29,14 +35,17 @@ from posebench.pipelines.yolo_pose import (
 from posebench.protocols import OpenSession, PoseModel
 from posebench.types import ModelCard
 
+AnyHead: TypeAlias = Head | DetrHead | RtmoSelectedHead
+
 
 class Sidecar(BaseModel):
     """What ``model.json`` beside ``model.onnx`` says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    decoder: Decoder | Literal["detr-pose"] = Field(
-        description="yolo-pose: raw head; yolo-pose-nms: selected people; detr-pose: queries"
+    decoder: Decoder | Literal["detr-pose", "rtmo-nms"] = Field(
+        description="yolo-pose: raw head; yolo-pose-nms: selected people; detr-pose: queries; "
+        "rtmo-nms: selected people of RTMO, as mmdeploy exports it"
     )
     num_keypoints: int = Field(gt=0, description="K")
     keypoint_dims: int = Field(3, ge=2, le=3, description="2: x, y; 3: x, y, visibility")
@@ -50,9 +59,11 @@ class Sidecar(BaseModel):
     )
 
     @property
-    def head(self) -> Head | DetrHead:
+    def head(self) -> AnyHead:
         """The layout of the output."""
         dims, classes = self.keypoint_dims, self.num_classes
+        if self.decoder == "rtmo-nms":
+            return RtmoSelectedHead(self.num_keypoints)
         if self.decoder == "detr-pose":
             return DetrHead(self.num_keypoints, classes)
         return Head(self.decoder, self.num_keypoints, dims, classes)
@@ -79,7 +90,7 @@ def card_for(path: Path) -> ModelCard:
         extra="onnxruntime",
         training_data=sidecar.training_data if sidecar else (),
         protocol=protocol,
-        note=sidecar.note if sidecar else "Described by the metadata in the file.",
+        note=_note(sidecar),
     )
 
 
@@ -110,6 +121,8 @@ def load(
     session = open_session(weights)
     pre = protocol.preprocess
     cost = onnx_cost(weights, (1, 3, pre.input_height, pre.input_width))
+    if isinstance(head, RtmoSelectedHead):
+        return RtmoSelectedModel(session, head, protocol, artifacts=artifacts, cost=cost)
     if isinstance(head, DetrHead):
         return DetrPoseModel(session, head, protocol, artifacts=artifacts, cost=cost)
     return YoloPoseModel(session, head, protocol, artifacts=artifacts, cost=cost)
@@ -136,7 +149,7 @@ def sidecar_path(path: Path) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _head(path: Path) -> Head | DetrHead:
+def _head(path: Path) -> AnyHead:
     sidecar = read_sidecar(path)
     head = sidecar.head if sidecar else _described_head(read_metadata(path))
     if head is None:
@@ -163,10 +176,18 @@ def _recommended(path: Path, sidecar: Sidecar | None) -> Mapping[str, Mapping[st
     return merged
 
 
-def _head_protocol(head: Head | DetrHead) -> dict[str, dict[str, Any]]:
+def _head_protocol(head: AnyHead) -> dict[str, dict[str, Any]]:
+    if isinstance(head, RtmoSelectedHead):
+        return selected_protocol()
     if isinstance(head, DetrHead):
         return {"postprocess": {"nms": "none", "keypoint_score": "visibility"}}
     return head_protocol(head)
+
+
+def _note(sidecar: Sidecar | None) -> str:
+    if sidecar is None:
+        return "Described by the metadata in the file."
+    return sidecar.note or (SELECTED_NOTE if sidecar.decoder == "rtmo-nms" else "")
 
 
 def _skeleton(path: Path) -> str:

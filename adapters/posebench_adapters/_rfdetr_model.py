@@ -12,18 +12,19 @@ import json
 import logging
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from posebench_adapters._export_cache import exported
+from posebench_adapters._onnx_export import graph_of
 from rfdetr_pose.torchvision_import import repair_torchvision
 
 from posebench.artifacts.exported import artifact, format_of
-from posebench.cache import atomic_path, cache_dir, file_sha256
-from posebench.config import EvalProtocol, identity
+from posebench.config import EvalProtocol
 from posebench.errors import InputError, MissingExtraError, WeightsError
 from posebench.pipelines.network_cost import onnx_cost
 from posebench.pipelines.rfdetr_keypoints import (
@@ -35,11 +36,12 @@ from posebench.pipelines.rfdetr_keypoints import (
 from posebench.protocols import OpenSession, PoseModel
 from posebench.types import Artifact, ModelCard
 
-OPSET = 18
+EXTRA = "rfdetr"
 _OUTPUTS = ("dets", "labels", "keypoints")
 _SCHEMA = "_kp_active_mask"
 _HEAD = "keypoint_embed.layers.0.weight"
-_CLASSES = "class_embed.bias"
+_REMEDY = "A detection checkpoint cannot find keypoints; give one of the keypoint model."
+CLASSES = "class_embed.bias"
 _LOGGERS = ("rf-detr", "torch.onnx", "onnxscript")
 
 
@@ -93,73 +95,69 @@ def _open(
 
 
 def _exported(card: ModelCard, weights: Path) -> Path:
-    """The ONNX file of a checkpoint, from the cache or exported into it."""
     try:
-        import torch
-
-        versions = {name: version(name) for name in ("rfdetr", "onnx")}
-        key = identity(
-            {
-                "weights": file_sha256(weights),
-                "name": card.name,
-                "torch": torch.__version__,
-                **versions,
-            }
-        )
-        target = cache_dir("exports", key[:16], f"{card.name}.onnx")
-        if not target.exists():
-            with atomic_path(target) as temporary:
-                _export(weights, temporary)
+        return exported(card.name, weights, package_versions(), _export)
     except ImportError as error:
-        raise MissingExtraError(f"{card.name} needs {error.name}.", extra="rfdetr") from error
-    return target
+        raise MissingExtraError(f"{card.name} needs {error.name}.", extra=EXTRA) from error
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what an exported network depends on.
+
+    Raises:
+        ImportError: One of the packages is not installed.
+    """
+    return {name: version(name) for name in ("torch", "rfdetr", "onnx")}
 
 
 def _export(weights: Path, path: Path) -> None:
     import onnx
 
-    state = _read_state(weights)
+    state = read_state(weights, (_HEAD, CLASSES), _REMEDY)
     schema = keypoint_head(_schema(state)).keypoints_per_class
-    config, models = _import_rfdetr()
-    with _quiet():
+    config, models = import_rfdetr()
+    with quiet():
         settings = config.RFDETRKeypointPreviewConfig(
             pretrain_weights=None,
             device="cpu",
-            num_classes=len(state[_CLASSES]) - 1,
+            num_classes=len(state[CLASSES]) - 1,
             num_keypoints_per_class=list(schema),
         )
         network = models.build_model_from_config(settings).eval()
-        _fill(network, state, weights)
-        model = _graph(network, settings.resolution)
+        fill(network, state, weights)
+        model = graph(network, settings.resolution, _OUTPUTS)
     onnx.helper.set_model_props(model, {SCHEMA_KEY: json.dumps(schema)})
     onnx.save(model, path)
 
 
-def _graph(network: Any, side: int) -> Any:
-    """The network as the package prepares it for export; it cannot be trained afterwards.
+def graph(network: Any, side: int, outputs: Sequence[str]) -> Any:
+    """The ONNX model of a network as the package prepares it; it cannot be trained afterwards.
 
     Not by the package's own exporter: shapes are missing in its graph, so that the arithmetic
     could not be counted.
+
+    Args:
+        network: In eval mode.
+        side: Of its square input, px.
+        outputs: Names for what it gives.
     """
     import torch
 
     network.export()
-    model = torch.onnx.export(
-        network,
-        (torch.zeros(1, 3, side, side),),
-        opset_version=OPSET,
-        dynamo=True,
-        input_names=["images"],
-        output_names=list(_OUTPUTS),
-        verbose=False,
-    ).model_proto
-    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        part.doc_string = ""
-        del part.metadata_props[:]  # holds paths of the machine that exported it
-    return model
+    return graph_of(network, {"images": torch.zeros(1, 3, side, side)}, outputs)
 
 
-def _read_state(weights: Path) -> dict[str, Any]:
+def read_state(weights: Path, needed: Sequence[str], remedy: str) -> dict[str, Any]:
+    """The tensors of a checkpoint of the package by name, without running code from it.
+
+    Args:
+        weights: ``.pth``.
+        needed: Names without which it is no such checkpoint.
+        remedy: Ends the message if one of them is missing.
+
+    Raises:
+        WeightsError: It cannot be read, or lacks what is needed.
+    """
     import torch
 
     try:
@@ -169,11 +167,8 @@ def _read_state(weights: Path) -> dict[str, Any]:
     except Exception as error:  # a damaged pickle raises almost anything
         raise WeightsError(f"{weights}: not a readable checkpoint: {error}") from error
     state = document.get("model") if isinstance(document, Mapping) else None
-    if not isinstance(state, Mapping) or not {_HEAD, _CLASSES} <= state.keys():
-        raise WeightsError(
-            f"{weights}: holds no weights of RF-DETR's keypoint network.",
-            remedy="A detection checkpoint cannot find keypoints; give one of the keypoint model.",
-        )
+    if not isinstance(state, Mapping) or not set(needed) <= state.keys():
+        raise WeightsError(f"{weights}: holds no weights of this RF-DETR network.", remedy=remedy)
     return dict(state)
 
 
@@ -183,10 +178,13 @@ def _schema(state: Mapping[str, Any]) -> list[int]:
     return [17] if mask is None else [int(count) for count in mask.sum(dim=1)]
 
 
-def _fill(network: Any, state: Mapping[str, Any], weights: Path) -> None:
+def fill(network: Any, state: Mapping[str, Any], weights: Path) -> None:
     """Load a state dict. What the network does not know may be left over, but nothing may lack.
 
-    The published file still holds a head of an earlier version.
+    The published keypoint model still holds a head of an earlier version.
+
+    Raises:
+        WeightsError: A weight lacks or has another shape.
     """
     try:
         missing = network.load_state_dict(state, strict=False).missing_keys
@@ -197,7 +195,7 @@ def _fill(network: Any, state: Mapping[str, Any], weights: Path) -> None:
         raise WeightsError(f"{weights}: lacks {len(lacking)} weights: {', '.join(lacking[:3])} ...")
 
 
-def _import_rfdetr() -> tuple[Any, Any]:
+def import_rfdetr() -> tuple[Any, Any]:
     """The package's ``config`` and ``models``; torch's precision stays what it was."""
     import torch
 
@@ -210,7 +208,7 @@ def _import_rfdetr() -> tuple[Any, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The package's advice to start from published weights, and the exporter's remarks."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]

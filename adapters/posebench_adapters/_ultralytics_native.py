@@ -8,11 +8,11 @@ is asked. With ``gain=exact`` and both ``clip_*`` fields on, the poses are its `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from posebench_adapters._torch_cost import module_cost
 from posebench_adapters._ultralytics_network import head_of, is_network
 
 from posebench.artifacts.exported import artifact, format_of, read_metadata
@@ -84,7 +84,7 @@ class NativeYolo:
         pre = self._protocol.preprocess
         shape = (1, 3, pre.input_height, pre.input_width)
         if is_network(self._yolo):
-            return _module_cost(self._yolo.model, shape)
+            return module_cost(self._yolo.model, shape)
         if format_of(self._weights) == "onnx":
             return onnx_cost(self._weights, shape)
         return ModelCost(None, None, f"not counted for {format_of(self._weights)} run natively")
@@ -166,30 +166,3 @@ def _check_protocol(protocol: EvalProtocol, *, torch_network: bool) -> None:
             f"Ultralytics' own predictor cannot do {', '.join(wrong)}.",
             remedy="Use --runtime onnxruntime.",
         )
-
-
-def _module_cost(network: Any, shape: tuple[int, int, int, int]) -> ModelCost:
-    """Parameters and convolution FLOPs of a torch network, as it is before fusing."""
-    import torch
-
-    flops: list[int] = []
-
-    def count(module: Any, inputs: Any, output: Any) -> None:
-        flops.append(2 * prod(output.shape) * prod(module.weight.shape[1:]))
-
-    kinds = (torch.nn.Conv2d, torch.nn.Linear)
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, kinds)]
-    was_training = network.training
-    try:
-        with torch.no_grad():
-            network.eval()(torch.zeros(shape))
-    finally:
-        network.train(was_training)
-        for hook in hooks:
-            hook.remove()
-    return ModelCost(
-        params=sum(parameter.numel() for parameter in network.parameters()),
-        gflops=sum(flops) / 1e9,
-        convention="parameters: all of the torch modules, batch normalisation not folded, every "
-        "head; GFLOPs: 2 x multiply-accumulates of convolutions and linear layers, batch 1",
-    )

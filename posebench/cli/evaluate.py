@@ -10,13 +10,12 @@ import typer
 
 from posebench.cache import HashedFile, collector_paused
 from posebench.cli.options import OutputFormat, parse_sigmas
-from posebench.cli.tables import markdown_table, plain_table
 
 if TYPE_CHECKING:
+    from posebench.conventions.case import Case
+    from posebench.conventions.ladder import Wish
     from posebench.datasets.coco import CocoDataset
-    from posebench.datasets.results import Results
     from posebench.evaluation import Accuracy
-    from posebench.types import GroundTruth
 
 
 _DISAGREED = 1
@@ -37,12 +36,31 @@ class Checker(str, Enum):
     hotcoco = "hotcoco"
 
 
+class RulesOf(str, Enum):
+    """Whose rules to score by."""
+
+    coco = "coco"
+    mmpose = "mmpose"
+    ultralytics = "ultralytics"
+
+
+class Mode(str, Enum):
+    """What people are ranked by."""
+
+    box = "box"
+    box_keypoint = "box-keypoint"
+    keypoint = "keypoint"
+
+
 @collector_paused()
 def evaluate(
     annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation JSON.")],
     predictions: Annotated[
         Path, typer.Option(help="COCO results JSON, or posebench's shard-*.npz or their folder.")
     ],
+    protocol: Annotated[
+        RulesOf, typer.Option(help="Whose rules; other than COCO's are told apart one by one.")
+    ] = RulesOf.coco,
     sigmas: Annotated[
         str | None,
         typer.Option(help="Numbers separated by commas, or a file of them, one a keypoint."),
@@ -54,7 +72,16 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first N pictures, as in a run with --limit.")
     ] = None,
-    max_dets: Annotated[int, typer.Option(min=1, help="People a picture that are scored.")] = 20,
+    max_dets: Annotated[
+        int | None,
+        typer.Option(min=1, help="People a picture that are scored: 20, ultralytics 300."),
+    ] = None,
+    score_threshold: Annotated[
+        float | None, typer.Option(help="Leave out people with a lower score.")
+    ] = None,
+    score_mode: Annotated[
+        Mode | None, typer.Option(help="Rank people by this score instead of the predicted one.")
+    ] = None,
     cross_check: Annotated[
         Checker | None, typer.Option(help="Also score with another package and compare.")
     ] = None,
@@ -62,43 +89,108 @@ def evaluate(
         Compat | None, typer.Option(help="Do what that package does with faulty input.")
     ] = None,
 ) -> None:
-    """Score anybody's predictions by the rules of the COCO keypoint challenge."""
+    """Score anybody's predictions by the rules of the COCO keypoint challenge, or by others."""
     reading = HashedFile(annotations)  # Done before numpy is imported, which takes longer.
+    from posebench.conventions.ladder import Wish
     from posebench.datasets.coco import CocoDataset
-    from posebench.datasets.results import load_predictions
-    from posebench.evaluation import document, score
 
-    as_package = compat is not None
-    if limit is not None and cross_check is not None:
-        raise typer.BadParameter("the other package scores every picture", param_hint="--limit")
+    wish = Wish(
+        protocol.value,
+        score_threshold,
+        None if score_mode is None else score_mode.value,
+        max_dets,
+        own_sigmas=sigmas is not None,
+    )
+    _check_options(wish, limit, cross_check, compat)
     dataset = CocoDataset.open(
         annotations,
         sigmas=parse_sigmas(sigmas),
         limit=limit,
-        pycocotools_ids=as_package,
+        pycocotools_ids=compat is not None,
         reading=reading,
     )
-    ground_truth = dataset.ground_truth()
-    results = load_predictions(predictions, dataset, ground_truth, compat=as_package)
-    accuracy = score(
-        ground_truth,
-        results.detections,
-        max_dets=max_dets,
-        per_keypoint_ap=per_keypoint_ap,
-        detection_areas=results.areas,
-        compat=as_package,
-    )
-    notes = [*dataset.notes, *results.notes]
-    content = document(accuracy, ground_truth, notes=notes)
-    for note in notes:
-        typer.echo(f"note: {note}", err=True)
+    dataset, case = _case(dataset, predictions, compat)
+    final, accuracy, content = _score(case, wish, dataset, per_keypoint_ap, compat)
     if cross_check is not None:
-        entries = _entries(predictions, results, dataset, ground_truth, as_package)
-        content["cross_check"] = _compare(
-            cross_check, annotations, entries, accuracy, ground_truth, max_dets
+        from posebench.crosscheck import check_files
+
+        category_ids = dataset.annotations.category_ids.tolist()
+        keep_boxes = compat is not None
+        found, notes = check_files(
+            cross_check.value, annotations, predictions, final, accuracy.keypoints,
+            category_ids=category_ids, keep_boxes=keep_boxes,
+        )  # fmt: skip
+        content["cross_check"] = found.document()
+        content["notes"] += notes
+    _show(content, output)
+
+
+def _check_options(
+    wish: Wish, limit: int | None, cross_check: Checker | None, compat: Compat | None
+) -> None:
+    if limit is not None and cross_check is not None:
+        raise typer.BadParameter("the other package scores every picture", param_hint="--limit")
+    other_rules = wish.protocol != "coco" or wish.score_threshold is not None or wish.score_mode
+    if other_rules and cross_check is not None:
+        raise typer.BadParameter(
+            "the other package scores the file as it is, by the rules of COCO",
+            param_hint="--cross-check",
         )
-    typer.echo(_render(content, output))
-    if cross_check is not None and not _agrees(content["cross_check"]):
+    if other_rules and compat is not None:
+        raise typer.BadParameter("only with the rules of COCO", param_hint="--compat")
+
+
+def _case(
+    dataset: CocoDataset, predictions: Path, compat: Compat | None
+) -> tuple[CocoDataset, Case]:
+    """The files as they are, and the dataset with the whole body if they have it."""
+    from posebench.conventions.case import Case
+    from posebench.datasets.results import load_predictions
+    from posebench.datasets.skeletons import CROWDPOSE14
+
+    truth = dataset.ground_truth()
+    results = load_predictions(predictions, dataset, truth, compat=compat is not None)
+    fitting = dataset.for_keypoints(results.detections.keypoints.shape[1])
+    crowded = fitting.skeleton.name == CROWDPOSE14.name
+    return fitting, Case(
+        truth if fitting is dataset else fitting.ground_truth(),
+        results,
+        crowd_index=fitting.crowd_index if crowded else None,
+    )
+
+
+def _score(
+    case: Case, wish: Wish, dataset: CocoDataset, per_keypoint_ap: bool, compat: Compat | None
+) -> tuple[Case, Accuracy, dict[str, Any]]:
+    """The case by the rules asked for, its accuracy, and the document to show."""
+    from posebench.conventions.case import accuracy, parts
+    from posebench.conventions.document import document
+    from posebench.conventions.ladder import climb, notes_of, rules_of
+
+    rules = rules_of(wish, case)
+    final, rungs = climb(case, rules) if rules else (case, [])
+    if compat is not None:
+        rungs = []  # They know nothing of what pycocotools does to faulty ids.
+    found = accuracy(final, per_keypoint_ap=per_keypoint_ap, compat=compat is not None)
+    content = document(
+        found,
+        final,
+        protocol=wish.protocol,
+        parts=parts(final),
+        rungs=rungs,
+        notes=[*dataset.notes, *case.results.notes, *notes_of(wish, case)],
+    )
+    return final, found, content
+
+
+def _show(content: dict[str, Any], output: OutputFormat) -> None:
+    from posebench.cli.evaluation_text import render
+
+    for note in content["notes"]:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(render(content, output))
+    check = content.get("cross_check")
+    if check is not None and not _agrees(check):
         raise typer.Exit(_DISAGREED)
 
 
@@ -106,83 +198,3 @@ def _agrees(check: dict[str, Any]) -> bool:
     """Whether another evaluator gives the same figures, up to the order of its sums."""
     difference = check["max_difference"]
     return difference is not None and difference <= _TOLERANCE
-
-
-def _entries(
-    predictions: Path,
-    results: Results,
-    dataset: CocoDataset,
-    ground_truth: GroundTruth,
-    keep_boxes: bool,
-) -> list[dict[str, Any]]:
-    from posebench.crosscheck import detection_entries, results_entries
-
-    if predictions.suffix == ".npz" or predictions.is_dir():
-        categories = dataset.annotations.category_ids.tolist()
-        return detection_entries(results.detections, ground_truth, categories)
-    return results_entries(predictions, keep_boxes=keep_boxes)
-
-
-def _compare(
-    checker: Checker,
-    annotations: Path,
-    entries: list[dict[str, Any]],
-    accuracy: Accuracy,
-    ground_truth: GroundTruth,
-    max_dets: int,
-) -> dict[str, Any]:
-    from posebench.crosscheck import cross_check
-
-    found = cross_check(
-        checker.value,
-        annotations,
-        entries,
-        accuracy.keypoints,
-        sigmas=ground_truth.skeleton.sigmas,
-        max_dets=max_dets,
-    )
-    return {
-        "package": found.package,
-        "version": found.version,
-        "coco": dict(found.figures),
-        "max_difference": found.max_difference,
-    }
-
-
-def _render(content: dict[str, Any], output: OutputFormat) -> str:
-    if output is OutputFormat.json:
-        import orjson
-
-        return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
-    tables = [_figure_rows(content), _keypoint_rows(content["per_keypoint"])]
-    draw = markdown_table if output is OutputFormat.md else plain_table
-    counted = f"{content['images']} images, {content['people']} people, "
-    lines = [f"{counted}{content['detections']} detections scored by {content['evaluator']}"]
-    lines += [f"{name}: {reason}" for name, reason in content["reasons"].items()]
-    return "\n\n".join([*(draw(table) for table in tables), "\n".join(lines)])
-
-
-def _figure_rows(content: dict[str, Any]) -> list[list[str]]:
-    """Keypoint figures, box figures if any, and another evaluator's if any."""
-    columns = {"keypoints": content["coco"]}
-    if "bbox" in content:
-        columns["bbox"] = content["bbox"]
-    if "cross_check" in content:
-        check = content["cross_check"]
-        columns[f"{check['package']} {check['version']}"] = check["coco"]
-    names = dict.fromkeys(name for found in columns.values() for name in found)
-    rows = [[n, *(_number(c[n]) if n in c else "" for c in columns.values())] for n in names]
-    return [["figure", *columns], *rows]
-
-
-def _keypoint_rows(per_keypoint: dict[str, Any]) -> list[list[str]]:
-    fields = ["oks", "count", *(["ap"] if any("ap" in v for v in per_keypoint.values()) else [])]
-    rows = [
-        [name, *(str(v[f]) if f == "count" else _number(v[f]) for f in fields)]
-        for name, v in per_keypoint.items()
-    ]
-    return [["keypoint", "mean OKS", "pairs", "AP"][: len(fields) + 1], *rows]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

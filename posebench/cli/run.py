@@ -28,6 +28,12 @@ def run(
     images: Annotated[Path | None, typer.Option(help="Folder of the pictures.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pictures.")] = None,
     download: Annotated[bool, typer.Option(help="Fetch a known dataset if need be.")] = False,
+    boxes: Annotated[
+        str | None,
+        typer.Option(
+            help="Boxes for top-down models: ground-truth, a COCO results .json, or a detector."
+        ),
+    ] = None,
     runtime: Annotated[
         str | None, typer.Option(help="onnxruntime, openvino or native; by default what fits.")
     ] = None,
@@ -43,6 +49,10 @@ def run(
     ] = None,
     trust_checkpoint: Annotated[
         list[str] | None, typer.Option(help="sha256:HEX of a pickle that may be loaded.")
+    ] = None,
+    trust_config: Annotated[
+        list[str] | None,
+        typer.Option(help="sha256:HEX of a Python configuration that may be run."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with the fields of RunConfig; options win.")
@@ -61,6 +71,7 @@ def run(
     options = {
         "models": [name for part in models or [] for name in part.split(",")] or None,
         "dataset": {"name": dataset, "annotations": annotations, "images": images, "limit": limit},
+        "boxes": boxes,
         "runtime": runtime,
         "precision": precision,
         "device": device,
@@ -68,6 +79,7 @@ def run(
         "protocol": {"evaluation": evaluation},
         "latency": {"enabled": latency},
         "trust_checkpoints": trust_checkpoint,
+        "trust_configs": trust_config,
         "out": out,
     }
     planned = plan(config, options, download=download)

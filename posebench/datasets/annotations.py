@@ -13,11 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from posebench.cache import HashedFile, atomic_path, cache_dir, collector_paused, read_arrays
+from posebench.datasets.box_area import areas_from_boxes
+from posebench.datasets.crowdpose import is_crowdpose, read_crowd_index
+from posebench.datasets.ids import check_unique, positions, rows_as_pycocotools
 from posebench.datasets.jsonfile import Entries, parse, read_hashed
+from posebench.datasets.skeletons import COCO17, recognise
+from posebench.datasets.wholebody import has_parts, invalid_but_labelled, read_parts
 from posebench.errors import InputError
 from posebench.types import BoolArray, Float64Array, IntArray
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 Strings = npt.NDArray[np.str_]
 
@@ -32,6 +37,7 @@ class Annotations:
         sha256: Digest of the file, as text.
         image_ids: (I,) unique, in the file's order.
         file_names: (I,) relative to the folder of the pictures, or ``""``.
+        crowd_index: (I,) how crowded a picture is, 0..1 (CrowdPose); NaN where it is not stated.
         category_ids: (C,) ids of the categories with keypoints, ascending.
         class_names: (C,) their names.
         other_category_ids: Ids of the categories without keypoints; they are left out.
@@ -42,7 +48,8 @@ class Annotations:
         class_ids: (G,) zero-based class.
         keypoints: (G, K, 3) x, y, v.
         boxes: (G, 4) x, y, width, height, px.
-        areas: (G,) px².
+        part_keypoints: (G, 116, 3) feet, face and hands of COCO-WholeBody, else (G, 0, 3).
+        areas: (G,) px², as stated; for CrowdPose, which states none, .53 of the box.
         is_crowd: (G,) bool.
         num_keypoints: (G,) as stated, or counted where it is not.
         notes: What a user should know, one sentence each.
@@ -51,6 +58,7 @@ class Annotations:
     sha256: Strings
     image_ids: IntArray
     file_names: Strings
+    crowd_index: Float64Array
     category_ids: IntArray
     class_names: Strings
     other_category_ids: IntArray
@@ -60,6 +68,7 @@ class Annotations:
     annotation_ids: IntArray
     class_ids: IntArray
     keypoints: Float64Array
+    part_keypoints: Float64Array
     boxes: Float64Array
     areas: Float64Array
     is_crowd: BoolArray
@@ -122,7 +131,7 @@ class _Converter:
 
     def convert(self) -> Annotations:
         images = self._entries("images")
-        image_ids, file_names = self._images(images)
+        image_ids, file_names, crowd_index = self._images(images)
         every = self._entries("annotations")
         categories, others = self._categories(every)
         category_ids = np.array([category["id"] for category in categories], np.int64)
@@ -130,10 +139,12 @@ class _Converter:
         entries = every if np.array_equal(rows, np.arange(len(every))) else every.select(rows)
         names, edges, count = self._keypoints(categories, entries)
         keypoints = entries.vectors("keypoints", 3 * count, _INSTANCES).reshape(-1, count, 3)
+        boxes = entries.vectors("bbox", 4, "Give each annotation its box as [x, y, w, h].")
         return Annotations(
             sha256=np.array(self.digest),
             image_ids=image_ids,
             file_names=file_names,
+            crowd_index=crowd_index,
             category_ids=category_ids,
             class_names=np.array([str(c.get("name", c["id"])) for c in categories]),
             other_category_ids=others,
@@ -143,8 +154,9 @@ class _Converter:
             annotation_ids=self._ids(entries),
             class_ids=np.searchsorted(category_ids, entries.integers("category_id")),
             keypoints=keypoints,
-            boxes=entries.vectors("bbox", 4, "Give each annotation its box as [x, y, w, h]."),
-            areas=self._areas(entries),
+            part_keypoints=self._parts(names, entries),
+            boxes=boxes,
+            areas=areas_from_boxes(boxes) if is_crowdpose(names) else self._areas(entries),
             is_crowd=self._crowds(entries),
             num_keypoints=self._counts(entries, keypoints),
             notes=np.array(self.notes, np.str_),
@@ -155,7 +167,7 @@ class _Converter:
             raise InputError(f"{self.path}: no {name!r} in it.", remedy=_INSTANCES)
         return Entries.of(self.path, name, self.document[name], "id")
 
-    def _images(self, entries: Entries) -> tuple[IntArray, Any]:
+    def _images(self, entries: Entries) -> tuple[IntArray, Any, Float64Array]:
         ids = entries.integers("id")
         names = [str(row.get("file_name", "")) for row in entries.rows]
         _, first = np.unique(ids, return_index=True)
@@ -163,7 +175,8 @@ class _Converter:
             self._check_same_file(entries, ids, names)
             self.notes.append(f"{len(ids) - len(first)} repeated entries in images were merged.")
         kept = np.sort(first)
-        return ids[kept], np.array([names[i] for i in kept], np.str_)
+        file_names = np.array([names[i] for i in kept], np.str_)
+        return ids[kept], file_names, read_crowd_index(entries)[kept]
 
     def _check_same_file(self, entries: Entries, ids: IntArray, names: list[str]) -> None:
         seen: dict[int, str] = {}
@@ -176,7 +189,7 @@ class _Converter:
         """Categories with keypoints by ascending id, and the ids of the others."""
         entries = self._entries("categories")
         ids = entries.integers("id")
-        _unique(entries, ids, "id", "Give each category an id of its own.")
+        check_unique(entries, ids, "id", "Give each category an id of its own.")
         with_points = {
             str(row.get("category_id"))
             for row in annotations.rows
@@ -204,7 +217,7 @@ class _Converter:
             raise entries.error(row, problem, "Add the picture, or remove its annotations.")
         rows = np.flatnonzero((owners >= 0) & np.isin(categories, category_ids))
         if self.pycocotools_ids:
-            rows = _as_pycocotools(entries.integers("id"), owners, rows, image_ids)
+            rows = rows_as_pycocotools(entries.integers("id"), owners, rows, image_ids)
         return rows, owners[rows]
 
     def _keypoints(
@@ -225,6 +238,18 @@ class _Converter:
                 )
         return [str(name) for name in names], self._edges(named[0]), len(names)
 
+    def _parts(self, names: Sequence[str], entries: Entries) -> Float64Array:
+        """Keypoints beyond the body, where it is COCO's and there are any."""
+        if recognise(names, len(names)) is not COCO17 or not has_parts(entries):
+            return np.zeros((len(entries), 0, 3))
+        parts = read_parts(entries)
+        if differing := invalid_but_labelled(entries, parts):
+            self.notes.append(
+                f"{differing} parts have labelled keypoints but a flag that says invalid; the "
+                "keypoints decide, as in xtcocotools."
+            )
+        return parts
+
     def _edges(self, category: dict[str, Any]) -> list[tuple[int, int]]:
         try:
             return [(int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or []]
@@ -237,7 +262,7 @@ class _Converter:
     def _ids(self, entries: Entries) -> IntArray:
         ids = entries.integers("id", remedy="Give each annotation an id of its own.")
         if not self.pycocotools_ids:
-            _unique(entries, ids, "id", "Give each annotation an id of its own.")
+            check_unique(entries, ids, "id", "Give each annotation an id of its own.")
         return ids
 
     def _areas(self, entries: Entries) -> Float64Array:
@@ -268,31 +293,3 @@ class _Converter:
                 "keypoints with v > 0; the stated number decides who is ignored."
             )
         return np.where(missing, counted, stated)
-
-
-def positions(wanted: IntArray, ids: IntArray) -> IntArray:
-    """Position of each wanted id in unique ``ids``, -1 where it is not among them."""
-    if not len(ids):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(ids, kind="stable")
-    found = order[np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)]
-    return np.where(ids[found] == wanted, found, -1)
-
-
-def _unique(entries: Entries, ids: IntArray, field: str, remedy: str) -> None:
-    _, first, counts = np.unique(ids, return_index=True, return_counts=True)
-    if len(first) == len(ids):
-        return
-    value = ids[first[int(np.argmax(counts > 1))]]
-    row = int(np.flatnonzero(ids == value)[1])
-    raise entries.error(row, f"{field} {value} is not unique", remedy)
-
-
-def _as_pycocotools(
-    ids: IntArray, owners: IntArray, rows: IntArray, image_ids: IntArray
-) -> IntArray:
-    """Rows as pycocotools looks them up: by picture, then by id, the last of equal ids."""
-    last = {int(annotation_id): row for row, annotation_id in enumerate(ids)}
-    by_picture = rows[np.argsort(image_ids[owners[rows]], kind="stable")]
-    found = np.array([last[int(ids[row])] for row in by_picture], np.int64)
-    return found[owners[found] >= 0]

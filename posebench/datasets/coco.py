@@ -12,9 +12,12 @@ import numpy as np
 
 from posebench.cache import HashedFile
 from posebench.datasets.annotations import Annotations, load_annotations
-from posebench.datasets.skeletons import make_skeleton
+from posebench.datasets.box_area import BOX_AREA_SOURCE
+from posebench.datasets.selection import only_images
+from posebench.datasets.skeletons import COCO17, COCO_WHOLEBODY133, CROWDPOSE14, make_skeleton
+from posebench.datasets.wholebody import WHOLE
 from posebench.errors import InputError
-from posebench.types import GroundTruth, IntArray, Skeleton
+from posebench.types import Float64Array, GroundTruth, IntArray, Skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,7 @@ class CocoDataset:
         annotations: The whole annotation file.
         images: Folder of the pictures; None when they are not needed.
         limit: Number of pictures used, the smallest ids first; None for all.
+        whole_body: Feet, face and hands too; only some annotation files have them.
     """
 
     name: str
@@ -34,6 +38,7 @@ class CocoDataset:
     annotations: Annotations
     images: Path | None = None
     limit: int | None = None
+    whole_body: bool = False
 
     @classmethod
     def open(
@@ -116,23 +121,48 @@ class CocoDataset:
             raise InputError(f"{self.name}: file_name {file_name!r} leads out of {self.images}.")
         return self.images / parts
 
+    @property
+    def crowd_index(self) -> Float64Array:
+        """(I,) how crowded each picture is (CrowdPose), NaN where that is not annotated."""
+        return self.annotations.crowd_index[self._used]
+
+    def for_keypoints(self, count: int) -> CocoDataset:
+        """The same pictures, with the whole body if that is what ``count`` keypoints are.
+
+        Raises:
+            InputError: The body has other sigmas than COCO's: those of the parts are unknown.
+        """
+        if count != WHOLE or not self.annotations.part_keypoints.shape[1]:
+            return self
+        if self.skeleton != COCO17:
+            raise InputError(
+                "--sigmas: the whole body is scored with the sigmas of COCO-WholeBody only.",
+                remedy="Leave --sigmas out.",
+            )
+        return replace(self, skeleton=COCO_WHOLEBODY133, whole_body=True)
+
     def ground_truth(self) -> GroundTruth:
         """The annotations of the pictures in use, as arrays."""
         content = self.annotations
+        keypoints, counts = content.keypoints, content.num_keypoints
+        if self.whole_body:
+            keypoints = np.concatenate([keypoints, content.part_keypoints], axis=1)
+            counts = np.count_nonzero(keypoints[:, :, 2] > 0, axis=1)
         whole = GroundTruth(
             image_ids=content.image_ids,
             image_index=content.image_index,
             annotation_ids=content.annotation_ids,
-            keypoints=content.keypoints,
+            keypoints=keypoints,
             boxes=content.boxes,
             areas=content.areas,
             is_crowd=content.is_crowd,
-            num_keypoints=content.num_keypoints,
+            num_keypoints=counts,
             skeleton=self.skeleton,
             class_ids=content.class_ids,
             class_names=tuple(str(name) for name in content.class_names),
+            area_source=BOX_AREA_SOURCE if self.skeleton.name == CROWDPOSE14.name else "segment",
         )
-        return whole if self.limit is None else _restrict(whole, self._used)
+        return whole if self.limit is None else only_images(whole, self._used)
 
     def identity(self) -> str:
         """Hex digest of the annotation file, the image ids in use and the sigmas."""
@@ -140,22 +170,3 @@ class CocoDataset:
         digest.update(np.sort(np.asarray(self.image_ids, np.int64)).tobytes())
         digest.update(np.asarray(self.skeleton.sigmas, np.float64).tobytes())
         return digest.hexdigest()
-
-
-def _restrict(ground_truth: GroundTruth, used: IntArray) -> GroundTruth:
-    """Only the images at some positions, in that order."""
-    place = np.full(len(ground_truth.image_ids), -1, np.int64)
-    place[used] = np.arange(len(used))
-    rows = np.flatnonzero(place[ground_truth.image_index] >= 0)
-    return replace(
-        ground_truth,
-        image_ids=ground_truth.image_ids[used],
-        image_index=place[ground_truth.image_index[rows]],
-        annotation_ids=ground_truth.annotation_ids[rows],
-        keypoints=ground_truth.keypoints[rows],
-        boxes=ground_truth.boxes[rows],
-        areas=ground_truth.areas[rows],
-        is_crowd=ground_truth.is_crowd[rows],
-        num_keypoints=ground_truth.num_keypoints[rows],
-        class_ids=ground_truth.class_ids[rows],
-    )

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from posebench.cache import collector_paused
-from posebench.datasets.annotations import positions
 from posebench.datasets.coco import CocoDataset
+from posebench.datasets.detected import Results
+from posebench.datasets.ids import positions
 from posebench.datasets.jsonfile import Entries, parse, read_bytes
+from posebench.datasets.wholebody import WHOLE, has_parts, read_part_scores, read_parts
 from posebench.errors import InputError
 from posebench.predictions import PredictionSet, read_predictions, read_shard, to_detections
 from posebench.types import Detections, Float64Array, GroundTruth, IntArray
 
+_BODY_ONLY = (
+    "the annotations have the whole body, the predictions its 17 body keypoints: only those are "
+    "scored"
+)
 _RESULTS = "Each entry needs image_id, category_id, keypoints and score."
-
-
-@dataclass(frozen=True, eq=False)
-class Results:
-    """Detections and what to say about how they were read.
-
-    Attributes:
-        detections: In file order.
-        areas: (D,) px² that pycocotools would take from the boxes; None: keypoint extents.
-        notes: One sentence each.
-    """
-
-    detections: Detections
-    areas: Float64Array | None = None
-    notes: Sequence[str] = ()
 
 
 def load_predictions(
@@ -49,7 +39,7 @@ def load_predictions(
         InputError: Naming the file, the entry, the field and the remedy.
     """
     if path.is_dir() or path.suffix == ".npz":
-        return load_shards(path, ground_truth)
+        return load_shards(path, dataset, ground_truth)
     return load_results(path, dataset, ground_truth, compat=compat)
 
 
@@ -92,22 +82,45 @@ class _Reader:
     compat: bool
 
     def read(self) -> Results:
-        entries, points = self.entries, len(self.ground_truth.skeleton.keypoints)
+        entries = self.entries
         notes: list[str] = []
         images = self._images()
         classes = self._classes(notes)
         scores = entries.numbers("score", remedy="Give each entry a finite score to rank it by.")
-        remedy = f"Give x, y and a confidence for each of the {points} keypoints."
-        keypoints = entries.vectors("keypoints", 3 * points, remedy)
+        keypoints = self._keypoints(notes)
         boxes, areas = self._boxes(notes)
+        whole_body = keypoints.shape[1] == WHOLE
         detections = Detections(
             image_index=images,
-            keypoints=keypoints.reshape(-1, points, 3)[:, :, :2],
+            keypoints=keypoints[:, :, :2],
             scores=scores,
             class_ids=classes,
             boxes=boxes,
         )
-        return _only(Results(detections, areas, notes), np.flatnonzero(classes >= 0))
+        results = Results(
+            detections,
+            keypoint_scores=keypoints[:, :, 2],
+            box_scores=scores,
+            areas=areas,
+            part_scores=read_part_scores(entries) if whole_body else {},
+            notes=notes,
+        )
+        return results if (classes >= 0).all() else results.take(np.flatnonzero(classes >= 0))
+
+    def _keypoints(self, notes: list[str]) -> Float64Array:
+        """(D, K, 3), of the whole body if the annotations have it and the results too."""
+        entries, points = self.entries, len(self.ground_truth.skeleton.keypoints)
+        remedy = f"Give x, y and a confidence for each of the {points} keypoints."
+        if self.dataset.annotations.part_keypoints.shape[1]:
+            if has_parts(entries):
+                body = entries.vectors("keypoints", 3 * points, remedy).reshape(-1, points, 3)
+                return np.concatenate([body, read_parts(entries)], axis=1)
+            if _first_length(entries) not in (0, 3 * points):
+                remedy = f"Give x, y and a confidence for {points} keypoints, or for all {WHOLE}."
+                points = WHOLE
+            else:
+                notes.append(_BODY_ONLY)
+        return entries.vectors("keypoints", 3 * points, remedy).reshape(-1, points, 3)
 
     def _images(self) -> IntArray:
         remedy = "Score against the annotations that these results were made for."
@@ -151,7 +164,7 @@ class _Reader:
             return None, None
         notes.append(
             f"bbox of {count} entries is not used for keypoints: a detection's area is the extent "
-            "of its keypoints (--compat pycocotools takes it from bbox)."
+            "of its keypoints (--compat pycocotools and --protocol mmpose take it from bbox)."
         )
         try:
             return self.entries.vectors("bbox", 4), None
@@ -160,28 +173,21 @@ class _Reader:
             return None, None
 
 
-def _only(results: Results, rows: IntArray) -> Results:
-    detections, areas = results.detections, results.areas
-    if len(rows) == len(detections.scores):
-        return results
-    kept = Detections(
-        image_index=detections.image_index[rows],
-        keypoints=detections.keypoints[rows],
-        scores=detections.scores[rows],
-        class_ids=detections.class_ids[rows],
-        boxes=None if detections.boxes is None else detections.boxes[rows],
-    )
-    return replace(results, detections=kept, areas=None if areas is None else areas[rows])
+def _first_length(entries: Entries) -> int:
+    """Numbers that the first entry has in ``keypoints``, 0 if it has no such list."""
+    first = entries.rows[0].get("keypoints") if entries.rows else None
+    return len(first) if isinstance(first, list) else 0
 
 
-def load_shards(path: Path, ground_truth: GroundTruth) -> Results:
+def load_shards(path: Path, dataset: CocoDataset, ground_truth: GroundTruth) -> Results:
     """Read predictions as posebench writes them: one shard, or a folder of them.
 
     Raises:
         InputError: Damaged, for other images or another skeleton, or a number is not finite.
     """
     predictions = read_predictions(path) if path.is_dir() else read_shard(path)
-    _check(path, predictions, ground_truth)
+    whole = dataset.for_keypoints(predictions.keypoints.shape[1])
+    _check(path, predictions, len(whole.skeleton.keypoints), ground_truth)
     try:
         detections = to_detections(predictions, ground_truth.image_ids)
     except InputError as error:
@@ -193,18 +199,24 @@ def load_shards(path: Path, ground_truth: GroundTruth) -> Results:
     partial = (
         f"predictions cover {covered} of {images} images, on the others nobody counts as found"
     )
-    return Results(detections, notes=[partial] if covered < images else [])
+    return Results(
+        detections,
+        keypoint_scores=predictions.keypoint_scores,
+        box_scores=predictions.box_scores.astype(np.float64),
+        has_box_scores=True,
+        notes=[partial] if covered < images else [],
+    )
 
 
-def _check(path: Path, predictions: PredictionSet, ground_truth: GroundTruth) -> None:
-    points, found = len(ground_truth.skeleton.keypoints), predictions.keypoints.shape[1]
+def _check(path: Path, predictions: PredictionSet, points: int, ground_truth: GroundTruth) -> None:
+    found = predictions.keypoints.shape[1]
     if found != points:
         raise InputError(f"{path}: {found} keypoints a person, the annotations have {points}.")
     if len(np.unique(predictions.image_ids)) < len(predictions.image_ids):
         raise InputError(f"{path}: an image is in it twice.", remedy="Remove one of the shards.")
     if len(predictions.image_ids) and not len(ground_truth.image_ids):
         raise InputError(f"{path}: predictions, but the annotations have no images.")
-    for name in ("keypoints", "scores", "boxes"):
+    for name in ("keypoints", "keypoint_scores", "box_scores", "scores", "boxes"):
         values = getattr(predictions, name)
         if values is not None and not np.isfinite(values).all():
             row = int(np.argmax(~np.isfinite(values.reshape(len(values), -1)).all(axis=1)))

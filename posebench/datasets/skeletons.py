@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from posebench.datasets.wholebody_skeleton import whole_body
 from posebench.errors import InputError
 from posebench.types import Skeleton
 
@@ -32,7 +33,37 @@ COCO17 = Skeleton(
     edges=_COCO_EDGES,
 )
 
-SKELETONS: dict[str, Skeleton] = {COCO17.name: COCO17}
+_SIDES = ("left", "right")
+
+CROWDPOSE14 = Skeleton(
+    name="crowdpose14",
+    keypoints=(
+        *(
+            f"{s}_{p}"
+            for p in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+            for s in _SIDES
+        ),
+        *("head", "neck"),
+    ),
+    sigmas=(
+        *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+        *(0.079, 0.079),
+    ),
+    flip_pairs=tuple((i, i + 1) for i in range(0, 12, 2)),
+    edges=(
+        *((10, 8), (8, 6), (11, 9), (9, 7), (6, 7), (0, 6), (1, 7), (0, 1), (0, 2), (1, 3)),
+        *((2, 4), (3, 5), (12, 13), (1, 13), (0, 13)),
+    ),
+)
+
+COCO_WHOLEBODY133 = whole_body(COCO17)
+
+SKELETONS: dict[str, Skeleton] = {
+    skeleton.name: skeleton for skeleton in (COCO17, CROWDPOSE14, COCO_WHOLEBODY133)
+}
+
+_OTHER_NAMES = {"tophead": "head"}
+"""Of the same keypoint, as other files spell it."""
 
 
 def get_skeleton(name: str) -> Skeleton:
@@ -56,8 +87,8 @@ def make_skeleton(
 ) -> Skeleton:
     """The skeleton of an annotated category.
 
-    A known one is recognised by its names, or by its number of keypoints when they have no names.
-    Any other needs sigmas: there is no default that would not silently give a wrong OKS.
+    A known one is recognised by its names; 17 keypoints without names are those of COCO. Any other
+    needs sigmas: there is no default that would not silently give a wrong OKS.
 
     Args:
         names: K names, or none.
@@ -69,11 +100,11 @@ def make_skeleton(
     Raises:
         InputError: Not a known skeleton and no sigmas, or a wrong number or value of them.
     """
-    known = _recognise(names, count)
+    known = recognise(names, count)
     if sigmas is None and known is None:
         raise InputError(
             f"{source}: {count} keypoints that are not the 17 of COCO, so their sigmas are "
-            "unknown.",
+            f"unknown. (Known by their names: {', '.join(SKELETONS)}.)",
             remedy=f"Give {count} numbers with --sigmas.",
         )
     if sigmas is not None and len(sigmas) != count:
@@ -86,18 +117,20 @@ def make_skeleton(
         raise InputError(f"--sigmas: {error}.") from error
 
 
-def _recognise(names: Sequence[str], count: int) -> Skeleton | None:
+def recognise(names: Sequence[str], count: int) -> Skeleton | None:
+    """The known skeleton of ``count`` keypoints with these names (or none), if there is one."""
+    if not names:  # Fourteen keypoints may be anybody's; seventeen have always meant COCO.
+        return COCO17 if count == len(COCO17.keypoints) else None
     wanted = [_plain(name) for name in names]
     for skeleton in SKELETONS.values():
-        if count == len(skeleton.keypoints) and (
-            not wanted or wanted == [_plain(name) for name in skeleton.keypoints]
-        ):
+        if count == len(wanted) and wanted == [_plain(name) for name in skeleton.keypoints]:
             return skeleton
     return None
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return _OTHER_NAMES.get(plain, plain)
 
 
 def _custom(

@@ -10,19 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from posebench.datasets.box_area import AREA_PER_BOX_AREA, BOX_AREA_SOURCE, areas_from_boxes
 from posebench.datasets.images import read_size
 from posebench.datasets.skeletons import make_skeleton
 from posebench.datasets.yolo_labels import LabelFormat, Labels, parse_labels
 from posebench.datasets.yolo_yaml import DataFile, list_pictures, read_data_file, relative_name
 from posebench.errors import InputError
 from posebench.types import Float64Array, GroundTruth, Skeleton
-
-AREA_PER_BOX_AREA = 0.53
-"""Labels carry no segments, so the area in the OKS is this share of the box, as in Ultralytics.
-
-Figures are therefore not comparable with those on COCO's own annotations of the same pictures,
-where the area is that of the segment.
-"""
 
 _IDENTITY_VERSION = 1
 
@@ -136,8 +130,8 @@ class YoloPoseDataset:
             annotation_ids=np.arange(1, len(boxes) + 1, dtype=np.int64),
             keypoints=keypoints,
             boxes=boxes,
-            areas=boxes[:, 2] * boxes[:, 3] * AREA_PER_BOX_AREA,
-            area_source=f"{AREA_PER_BOX_AREA} x box",
+            areas=areas_from_boxes(boxes),
+            area_source=BOX_AREA_SOURCE,
             is_crowd=np.zeros(len(boxes), np.bool_),
             num_keypoints=(keypoints[:, :, 2] > 0).sum(axis=1).astype(np.int64),
             skeleton=self.skeleton,

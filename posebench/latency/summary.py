@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from posebench.config import LatencyConfig
+from posebench.latency.measure import END_TO_END, Samples
 from posebench.record import Cell, LatencySummary
 
 P95_MINIMUM = 59
@@ -28,18 +29,30 @@ def summarise(samples_ms: Sequence[float]) -> LatencySummary:
     )
 
 
-def cells(
-    samples: Mapping[str, Sequence[float]], *, config: LatencyConfig, threads: int
-) -> tuple[Cell, ...]:
-    """One cell a span, in the order measured."""
+def cells(samples: Samples, *, config: LatencyConfig, threads: int) -> tuple[Cell, ...]:
+    """One cell a span, in the order measured, and the whole by the number of people."""
+    spans = [(span, None, values) for span, values in samples.spans.items()]
     return tuple(
         Cell.model_validate(
             {
                 "span": span,
+                "people": people,
                 "threads": threads,
                 "warmup": config.warmup,
                 "summary": summarise(values),
             }
         )
-        for span, values in samples.items()
+        for span, people, values in [*spans, *_by_people(samples)]
     )
+
+
+def _by_people(samples: Samples) -> list[tuple[str, tuple[int, int], list[float]]]:
+    """End-to-end times in groups of 0, 1, 2-3, 4-7, 8-15, ... boxes."""
+    if samples.people is None or not samples.people:
+        return []
+    groups: dict[int, list[float]] = {}
+    for count, value in zip(samples.people, samples.spans[END_TO_END], strict=True):
+        groups.setdefault(count.bit_length(), []).append(value)
+    return [
+        (END_TO_END, ((1 << size) >> 1, (1 << size) - 1), groups[size]) for size in sorted(groups)
+    ]

@@ -32,6 +32,8 @@ class Geometry:
         scale_y: Likewise for rows.
         offset_x: Network x of original x = 0.
         offset_y: Network y of original y = 0.
+        affine: The picture is warped by scale and offset themselves; the whole pixels of size and
+            padding are only nearly those that it covers.
     """
 
     source_height: int
@@ -46,6 +48,7 @@ class Geometry:
     scale_y: float
     offset_x: float
     offset_y: float
+    affine: bool = False
 
 
 def plan(height: int, width: int, preprocess: Preprocess) -> Geometry:
@@ -53,6 +56,7 @@ def plan(height: int, width: int, preprocess: Preprocess) -> Geometry:
 
     Sides are rounded to whole pixels, half to even, and never vanish. Centred padding that is odd
     puts the extra row or column below or right, as Ultralytics' letterbox does.
+    ``letterbox-affine`` maps pixel centres with neither rounding, as mmpose's BottomupResize does.
     """
     target_h, target_w = preprocess.input_height, preprocess.input_width
     ratio = min(target_h / height, target_w / width)
@@ -66,9 +70,13 @@ def plan(height: int, width: int, preprocess: Preprocess) -> Geometry:
     centred = preprocess.pad_position == "center"
     top = round((target_h - resized_h) / 2 - 0.1) if centred else 0
     left = round((target_w - resized_w) / 2 - 0.1) if centred else 0
-    exact = preprocess.gain == "exact" or preprocess.resize == "stretch"
+    affine = preprocess.resize == "letterbox-affine"
+    exact = preprocess.resize == "stretch" or (preprocess.gain == "exact" and not affine)
     scale_x = resized_w / width if exact else ratio
     scale_y = resized_h / height if exact else ratio
+    pad_x, pad_y = (float(left), float(top))
+    if affine and centred:
+        pad_x, pad_y = (target_w - width * ratio) / 2, (target_h - height * ratio) / 2
     half_pixel = 0.5 if preprocess.coordinates == "pixel-centers" else 0.0
     return Geometry(
         source_height=height,
@@ -81,13 +89,16 @@ def plan(height: int, width: int, preprocess: Preprocess) -> Geometry:
         left=left,
         scale_x=scale_x,
         scale_y=scale_y,
-        offset_x=left + half_pixel * (scale_x - 1),
-        offset_y=top + half_pixel * (scale_y - 1),
+        offset_x=pad_x + half_pixel * (scale_x - 1),
+        offset_y=pad_y + half_pixel * (scale_y - 1),
+        affine=affine,
     )
 
 
 def fit(image: Image, geometry: Geometry, pad_value: int) -> Image:
     """Resize bilinearly and pad: (H, W, 3) uint8 to (height, width, 3) uint8."""
+    if geometry.affine:
+        return _warp(image, geometry, pad_value)
     size = (geometry.resized_width, geometry.resized_height)
     if (image.shape[1], image.shape[0]) != size:
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -98,6 +109,16 @@ def fit(image: Image, geometry: Geometry, pad_value: int) -> Image:
     border = (geometry.top, bottom, geometry.left, right)
     padded = cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT, value=(pad_value,) * 3)
     return np.asarray(padded, np.uint8)
+
+
+def _warp(image: Image, geometry: Geometry, pad_value: int) -> Image:
+    matrix = np.array(
+        [[geometry.scale_x, 0, geometry.offset_x], [0, geometry.scale_y, geometry.offset_y]]
+    )
+    size = (geometry.width, geometry.height)
+    border = (pad_value,) * 3
+    warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=border)
+    return np.asarray(warped, np.uint8)
 
 
 def normalise(image: Image, preprocess: Preprocess) -> Float32Array:

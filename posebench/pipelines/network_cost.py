@@ -24,7 +24,7 @@ CONVENTION = (
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
 
 
-def onnx_cost(path: Path, input_shape: tuple[int, int, int, int]) -> ModelCost:
+def onnx_cost(path: Path, input_shape: tuple[int, ...]) -> ModelCost:
     """Count an ONNX file.
 
     Args:

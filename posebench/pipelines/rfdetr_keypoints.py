@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posebench.config import EvalProtocol
+from posebench.config import EvalProtocol, Postprocess
 from posebench.errors import InputError
 from posebench.pipelines.letterbox import Geometry, to_source
 from posebench.pipelines.staged import StagedModel, refuse_suppression
@@ -116,8 +116,8 @@ class RFDETRKeypointModel(StagedModel):
     def decode(self, outputs: Mapping[str, Tensor], geometry: Geometry) -> Prediction:
         """The people among the best pairs of a query and a class, in original pixels."""
         post = self._protocol.postprocess
-        probabilities = _sigmoid(np.asarray(outputs["labels"][0], np.float32))
-        query = self._people(probabilities)
+        probabilities = sigmoid(np.asarray(outputs["labels"][0], np.float32))
+        query = best_queries(probabilities, self._head.person, post)
         start = self._head.person * self.num_keypoints
         slot = slice(start, start + self.num_keypoints)
         points = np.asarray(outputs["keypoints"][0], np.float32)[query, slot]
@@ -131,23 +131,28 @@ class RFDETRKeypointModel(StagedModel):
         corners = to_source(boxes * side, geometry, clip=post.clip_boxes).reshape(-1, 4)
         return Prediction(
             keypoints=in_picture[order],
-            keypoint_scores=_sigmoid(points[..., 2])[order],
+            keypoint_scores=sigmoid(points[..., 2])[order],
             box_scores=box_scores[order],
             scores=scores[order],
             boxes=corners[order],
         )
 
-    def _people(self, probabilities: Float32Array) -> IntArray:
-        """Queries that are people, best class score first.
 
-        All classes compete for the places, as in the package, whose predictions are then the same.
-        """
-        post = self._protocol.postprocess
-        best = np.argsort(-probabilities.reshape(-1), kind="stable")[: post.max_detections]
-        query, label = np.divmod(best, probabilities.shape[1])
-        people = query[label == self._head.person]
-        kept = probabilities[people, self._head.person] >= np.float32(post.score_threshold)
-        return np.asarray(people[kept], np.int64)
+def best_queries(probabilities: Float32Array, person: int, post: Postprocess) -> IntArray:
+    """Queries that are people, best class score first.
+
+    All classes compete for the places, as in the package, whose predictions are then the same.
+
+    Args:
+        probabilities: (Q, C) of each query and class, 0..1.
+        person: Index of the class of people.
+        post: Says how many places there are and how sure a query must be.
+    """
+    best = np.argsort(-probabilities.reshape(-1), kind="stable")[: post.max_detections]
+    query, label = np.divmod(best, probabilities.shape[1])
+    people = query[label == person]
+    kept = probabilities[people, person] >= np.float32(post.score_threshold)
+    return np.asarray(people[kept], np.int64)
 
 
 def fuse(scores: Float32Array, points: Float32Array) -> Float32Array:
@@ -167,15 +172,16 @@ def fuse(scores: Float32Array, points: Float32Array) -> Float32Array:
     first, second = -2 * log_l11, -2 * log_l22
     mixed = 2 * np.log(np.maximum(np.abs(l21), _TINY)) + first + second
     log_trace = np.logaddexp(np.logaddexp(first, second), mixed)
-    log_weight = np.log(np.maximum(_sigmoid(points[..., 2]), _TINY))
+    log_weight = np.log(np.maximum(sigmoid(points[..., 2]), _TINY))
     log_mean = np.logaddexp.reduce(log_trace + log_weight, axis=-1) - np.logaddexp.reduce(
         log_weight, axis=-1
     )
     log_scores = np.log(np.maximum(scores, np.finfo(np.float32).tiny))
-    return _sigmoid(log_scores - _TRACE_ALPHA * log_mean)
+    return sigmoid(log_scores - _TRACE_ALPHA * log_mean)
 
 
-def _sigmoid(logits: Float32Array) -> Float32Array:
+def sigmoid(logits: Float32Array) -> Float32Array:
+    """Elementwise 1 / (1 + exp(-x)), without overflow."""
     return np.asarray(np.exp(-np.logaddexp(0, -logits)), np.float32)
 
 

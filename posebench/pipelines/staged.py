@@ -82,7 +82,7 @@ class StagedModel(ABC):
         self._protocol = protocol
         self._artifacts = tuple(artifacts)
         self._cost = cost
-        self._input = _checked_input(session, protocol)
+        self._input = checked_input(session, protocol)
         _check_one_stage(protocol)
         if protocol.postprocess.score_mode not in self.score_modes:
             raise InputError(
@@ -176,8 +176,12 @@ def refuse_suppression(protocol: EvalProtocol) -> None:
         )
 
 
-def _checked_input(session: Session, protocol: EvalProtocol) -> TensorSpec:
-    """The network's one picture input, if it fits the protocol."""
+def checked_input(session: Session, protocol: EvalProtocol) -> TensorSpec:
+    """The network's one picture input, if it fits the protocol.
+
+    Raises:
+        InputError: Another number of inputs, another size, or a batch that is fixed above 1.
+    """
     if len(session.inputs) != 1 or len(session.inputs[0].shape) != 4:
         shapes = [spec.shape for spec in session.inputs]
         raise InputError(f"a network with one (B, 3, H, W) input is needed, this has {shapes}.")

@@ -114,12 +114,14 @@ def slugify(text: str) -> str:
 def _setting(record: Record) -> dict[str, Any] | None:
     if record.dataset is None or record.protocol is None or record.runtime is None:
         return None
-    scoring = record.protocol.model_dump(mode="json", exclude={"preprocess", "postprocess"})
+    scoring = record.protocol.model_dump(mode="json", include={"augmentation", "evaluation"})
+    # Annotated boxes are told to the model; detected ones are its own business, like a head.
+    told = record.protocol.boxes == "ground-truth"
     nested = {
         "dataset": {"identity": record.dataset.identity},
         "runtime": record.runtime.model_dump(),
         "machine": {"fingerprint": record.environment.fingerprint},
-        "boxes": {"source": scoring.pop("boxes")},
+        "boxes": {"source": "ground-truth" if told else "none"},
         **scoring,
     }
     return {f"{part}.{key}": v for part, fields in nested.items() for key, v in fields.items()}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from posebench.record import ClaimInfo, Estimate, Record
 from posebench.report.groups import Group, Report, differences, labels
 from posebench.report.summary import (
+    boxes_text,
     counted,
     dataset_text,
     evaluation_text,
@@ -19,6 +20,7 @@ from posebench.report.summary import (
 )
 from posebench.report.table import (
     COLUMNS,
+    DETECTED_SPANS,
     SPANS,
     UNMATCHED,
     Row,
@@ -65,6 +67,7 @@ def _section(group: Group, pictures: Sequence[tuple[str, str]], notes: Footnotes
     parts = [f"## {_heading(group)}", _accuracy_table(lines, notes), _caption(group)]
     if measured:
         parts += ["### Latency", _latency_table(measured, notes)]
+        parts += _top_down(measured, notes)
         parts += ["### What was run", _model_table(measured, notes)]
     for title, stem in pictures:
         links = f"[SVG]({stem}.svg) · [PNG]({stem}.png) · [plotted data]({stem}.csv)"
@@ -162,6 +165,50 @@ def _latency_table(lines: Sequence[Row], notes: Footnotes) -> str:
     return table([*titles, "batch", "warm-up", "samples"], body)
 
 
+def _top_down(lines: Sequence[Row], notes: Footnotes) -> list[str]:
+    """Boxes of the top-down models, and what each person costs; nothing without such models."""
+    lines = [row for row in lines if row.record.boxes is not None]
+    if not lines:
+        return []
+    groups = sorted({cell.people for row in lines for cell in row.record.latency if cell.people})
+    titles = ["model", "boxes", "box AP", "boxes a picture"]
+    titles += [f"{span} p50 / p95 (ms)" for span in DETECTED_SPANS]
+    titles += [f"{_range(people)} end-to-end p50 (ms)" for people in groups]
+    body = [_top_down_line(row.record, groups, notes) for row in lines]
+    told = "Latency by the number of boxes in the picture; the detector is included where one runs."
+    return ["### Top-down models", table(titles, body), told]
+
+
+def _top_down_line(
+    record: Record, groups: Sequence[tuple[int, int]], notes: Footnotes
+) -> list[str]:
+    boxes = record.boxes
+    assert boxes is not None, "only called for top-down models"
+    pictures = record.dataset.images if record.dataset else 0
+    each = EMPTY if boxes.count is None or not pictures else f"{boxes.count / pictures:.1f}"
+    said = "".join(notes.mark(escape(sentence(note))) for note in boxes.notes)
+    return [
+        escape(record.model.label),
+        escape(boxes_text(record).removeprefix("boxes ")) + said,
+        _figure(boxes.ap, lambda value: f"{value * 100:.1f}", notes),
+        each,
+        *(_span(record, span, notes) for span in DETECTED_SPANS),
+        *(_people_latency(record, people) for people in groups),
+    ]
+
+
+def _people_latency(record: Record, people: tuple[int, int]) -> str:
+    found = [cell.summary for cell in record.latency if cell.people == people]
+    return f"{_ms(found[0].p50_ms)} (n = {found[0].n})" if found else EMPTY
+
+
+def _range(people: tuple[int, int]) -> str:
+    fewest, most = people
+    if fewest != most:
+        return f"{fewest}-{most} boxes"
+    return "1 box" if fewest == 1 else f"{fewest} boxes"
+
+
 def _span(record: Record, span: str, notes: Footnotes) -> str:
     p50, p95 = (latency(record, span, percentile) for percentile in ("p50_ms", "p95_ms"))
     if p50.value is None:
@@ -174,7 +221,7 @@ def _ms(value: float) -> str:
 
 
 def _cell_values(record: Record, field: str) -> str:
-    cells = record.latency
+    cells = [cell for cell in record.latency if cell.people is None]
     values = [cell.summary.n if field == "samples" else getattr(cell, field) for cell in cells]
     return ", ".join(str(value) for value in sorted(set(values))) or EMPTY
 

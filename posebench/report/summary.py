@@ -38,11 +38,12 @@ def evaluation_text(record: Record) -> str:
     given = evaluation.sigmas is not None
     sigmas = "given by the user" if given else f"of {record.dataset.skeleton}"
     scales = ", ".join(f"{scale:g}" for scale in augmentation.scales)
+    told = ", boxes of the annotations" if record.protocol.boxes == "ground-truth" else ""
     return (
         f"{evaluation.max_dets} people scored a picture, ground-truth area: {record.dataset.area}, "
         f"detection area: {evaluation.detection_area}, ties: {evaluation.ties}, "
         f"sigmas {sigmas}, flip test: {'yes' if augmentation.flip_test else 'no'}, "
-        f"test scales: {scales}, boxes given: {record.protocol.boxes}"
+        f"test scales: {scales}{told}"
     )
 
 
@@ -57,7 +58,25 @@ def postprocess_text(protocol: EvalProtocol) -> str:
     post = protocol.postprocess
     nms = {"none": "no NMS", "in-graph": "NMS in the network"}
     suppression = nms.get(post.nms, f"{post.nms} NMS {post.nms_threshold:g}")
-    return f"score ≥ {post.score_threshold:g}, {suppression}, at most {post.max_detections} people"
+    kept = f"{suppression}, at most {post.max_detections} people"
+    top_down = protocol.top_down
+    if top_down is None:
+        return f"score ≥ {post.score_threshold:g}, {kept}"
+    return (
+        f"{top_down.box_padding:g} x box, {top_down.warp} warp, {top_down.decode}, "
+        f"rank by {post.score_mode}, {kept}"
+    )
+
+
+def boxes_text(record: Record) -> str:
+    """Where a top-down model's boxes came from and how good they are, or ``""``."""
+    boxes = record.boxes
+    if boxes is None:
+        return ""
+    source = "of the annotations" if boxes.source == "ground-truth" else f"of {boxes.label}"
+    quality = "" if boxes.ap.value is None else f", box AP {boxes.ap.value * 100:.1f}"
+    least = f", score ≥ {boxes.score_threshold:g}" if boxes.score_threshold else ""
+    return f"boxes {source}{quality}{least}"
 
 
 def status_text(record: Record) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 UNMATCHED = "the weights that were run match no published checkpoint by their digest"
 SPANS = ("preprocess", "network", "postprocess", "end-to-end")
+DETECTED_SPANS = ("detector", "crop")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from posebench.record import Estimate, Record
 from posebench.report.groups import Group, differences, group
 from posebench.report.summary import (
+    boxes_text,
     dataset_text,
     evaluation_text,
     runtime_text,
@@ -113,7 +114,9 @@ def _reasons(row: Row) -> list[str]:
         return [status_text(row.record)]
     shown = [row.figures[key] for key in (*_SHOWN, "params_m")]
     shown += [latency(row.record, "end-to-end", p) for p in ("p50_ms", "p95_ms")]
-    reasons = [figure.reason for figure in shown if figure.value is None and figure.reason]
+    boxes = boxes_text(row.record)
+    reasons = [boxes] if boxes else []
+    reasons += [figure.reason for figure in shown if figure.value is None and figure.reason]
     if not row.published:
         reasons.append("no published AP is known")
     if row.unmatched:

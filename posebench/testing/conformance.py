@@ -11,7 +11,7 @@ import numpy as np
 
 from posebench.config import resolve_protocol
 from posebench.protocols import PoseModel, StagedPoseModel
-from posebench.types import Image, ModelCard, Prediction
+from posebench.types import Float32Array, Image, ModelCard, Prediction
 
 KEYPOINT_TOLERANCE_PX = 0.05
 SCORE_TOLERANCE = 1e-4
@@ -178,10 +178,17 @@ def _require_close(first: Prediction, second: Prediction, what: str) -> None:
     _require(len(first) == len(second), f"{what}: {len(first)} and {len(second)} people")
     if len(first) == 0:
         return
-    distance = float(np.abs(first.keypoints - second.keypoints).max())
+    distance = float(np.abs(_points(first) - _points(second)).max())
     _require(distance <= KEYPOINT_TOLERANCE_PX, f"{what}: keypoints {distance:.3f} px apart")
     difference = float(np.abs(first.scores - second.scores).max())
     _require(difference <= SCORE_TOLERANCE, f"{what}: scores {difference:.6f} apart")
+
+
+def _points(prediction: Prediction) -> Float32Array:
+    """(N, P, 2) px: the keypoints, or the corners of the boxes of a detector."""
+    if prediction.num_keypoints or prediction.boxes is None:
+        return prediction.keypoints
+    return prediction.boxes.reshape(-1, 2, 2)
 
 
 def _check_unchanged(model: PoseModel, image: Image) -> str:
@@ -203,9 +210,9 @@ def _check_scale(model: PoseModel, images: Sequence[Image]) -> str:
     image, small = max(found, key=lambda pair: float(pair[1].scores[0]))
     large = model.predict([cv2.resize(image, None, fx=2, fy=2).astype(np.uint8)])[0]
     _require(len(large) > 0, "nobody found in the picture at twice the size")
-    expected = 2 * small.keypoints[0]
+    expected = 2 * _points(small)[0]
     extent = float(np.ptp(expected, axis=0).max())
-    offsets = np.linalg.norm(large.keypoints - expected, axis=2).mean(axis=1)
+    offsets = np.linalg.norm(_points(large) - expected, axis=2).mean(axis=1)
     offset = float(offsets.min())
     _require(
         offset <= 0.1 * extent,

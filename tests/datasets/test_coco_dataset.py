@@ -134,7 +134,7 @@ def test_ground_truth_comes_from_the_cache_of_its_content(
     second = load_annotations(path)
     assert cached.stat().st_mtime_ns == stamp
     for name, value in vars(first).items():
-        assert np.array_equal(getattr(second, name), value), name
+        np.testing.assert_array_equal(getattr(second, name), value, err_msg=name)
         assert getattr(second, name).dtype == value.dtype, name
 
 

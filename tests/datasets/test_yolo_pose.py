@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
+from posebench.datasets.box_area import AREA_PER_BOX_AREA
 from posebench.datasets.skeletons import COCO17
-from posebench.datasets.yolo_pose import AREA_PER_BOX_AREA, YoloPoseDataset, label_path
+from posebench.datasets.yolo_pose import YoloPoseDataset, label_path
 from posebench.errors import InputError
 from posebench.protocols import Dataset
 

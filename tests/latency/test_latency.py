@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posebench.config import LatencyConfig
-from posebench.latency.measure import time_round
+from posebench.latency.measure import Samples, time_round
 from posebench.latency.summary import cells, summarise
 from posebench.types import Image, Prediction
 
@@ -68,17 +68,18 @@ class Staged(Whole):
 def test_stages_are_told_apart_and_warm_up_is_thrown_away() -> None:
     clock = Ticking()
     samples = time_round(Staged(clock), IMAGES, warmup=3, samples=4, clock=clock)  # type: ignore[arg-type]
-    assert samples["preprocess"] == [1.0] * 4
-    assert samples["network"] == [13.0, 14.0, 15.0, 16.0]
-    assert samples["postprocess"] == [2.0] * 4
-    assert samples["end-to-end"] == [16.0, 17.0, 18.0, 19.0]
+    assert samples.spans["preprocess"] == [1.0] * 4
+    assert samples.spans["network"] == [13.0, 14.0, 15.0, 16.0]
+    assert samples.spans["postprocess"] == [2.0] * 4
+    assert samples.spans["end-to-end"] == [16.0, 17.0, 18.0, 19.0]
 
 
 def test_a_model_of_one_piece_has_the_whole_only() -> None:
     clock = Ticking()
     model = Whole(clock)
     samples = time_round(model, IMAGES, warmup=1, samples=3, clock=clock)  # type: ignore[arg-type]
-    assert samples == {"end-to-end": [7.0, 7.0, 7.0]}
+    assert samples.spans == {"end-to-end": [7.0, 7.0, 7.0]}
+    assert samples.people is None
     assert model.sizes == [4, 6, 4, 6], "real pictures in turn"
 
 
@@ -97,5 +98,5 @@ def test_too_few_samples_have_no_p95() -> None:
 
 
 def test_cells_say_how_they_were_measured() -> None:
-    (cell,) = cells({"network": [1.0, 2.0]}, config=LatencyConfig(warmup=5), threads=2)
+    (cell,) = cells(Samples({"network": [1.0, 2.0]}), config=LatencyConfig(warmup=5), threads=2)
     assert (cell.span, cell.threads, cell.warmup, cell.batch) == ("network", 2, 5, 1)

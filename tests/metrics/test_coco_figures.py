@@ -157,13 +157,6 @@ def test_xtcocotools_example_equals_xtcocotools(data: Path) -> None:
     assert run_ours(*files).figures == run_reference(problem, package="xtcocotools").stats
 
 
-def test_wholebody_body_keypoints_equal_xtcocotools(data: Path) -> None:
-    folder = data / "evaluator-cases" / "xtcocotools"
-    files = folder / "example_wholebody_val.json", folder / "example_wholebody_preds.json"
-    problem = Problem(*(json.loads(path.read_text()) for path in files))
-    assert run_ours(*files).figures == run_reference(problem, package="xtcocotools").stats
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_custom_sigmas_equal_pycocotools(seed: int, tmp_path: Path) -> None:
     problem = strip_boxes(random_problem(Shape(seed)))
