@@ -16,7 +16,7 @@ from posebench.errors import BoxesMissingError, InputError
 from posebench.protocols import Dataset
 from posebench.record import ArtifactInfo
 from posebench.registry import ModelRequest, select
-from posebench.types import GroundTruth, PersonBoxes
+from posebench.types import GroundTruth, ModelCard, PersonBoxes
 from posebench.weights import ResolvedWeights, require_weights
 
 GROUND_TRUTH = "ground-truth"
@@ -81,7 +81,9 @@ def box_source(
     """
     if request.card.paradigm != TOP_DOWN:
         return None
-    wanted = config.boxes or _recommended(request)
+    wanted = config.boxes or recommended_boxes(request.card)
+    if wanted is None:
+        raise _nothing_said(request)
     if wanted == GROUND_TRUTH:
         boxes = ground_truth_boxes(truth, dataset)
         return BoxSource("ground-truth", "annotations", boxes=boxes)
@@ -90,16 +92,19 @@ def box_source(
     return _from_detector(wanted)
 
 
-def _recommended(request: ModelRequest) -> str:
-    name: str | None = request.card.protocol.get(DETECTOR, {}).get("name")
-    if name is None:
-        raise BoxesMissingError(
-            f"{request.label} is a top-down model and needs people's boxes; figures depend on "
-            "where they come from.",
-            remedy="Give --boxes ground-truth, --boxes DETECTIONS.json or --boxes DETECTOR, "
-            "e.g. --boxes yolox-m.",
-        )
+def recommended_boxes(card: ModelCard) -> str | None:
+    """The detector that a card names, or None."""
+    name: str | None = card.protocol.get(DETECTOR, {}).get("name")
     return name
+
+
+def _nothing_said(request: ModelRequest) -> BoxesMissingError:
+    return BoxesMissingError(
+        f"{request.label} is a top-down model and needs people's boxes; figures depend on where "
+        "they come from.",
+        remedy="Give --boxes ground-truth, --boxes DETECTIONS.json or --boxes DETECTOR, e.g. "
+        "--boxes yolox-m.",
+    )
 
 
 def _from_file(path: Path, dataset: Dataset) -> BoxSource:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from posebench.box_source import DETECTOR
+from posebench.box_source import DETECTOR, TOP_DOWN, recommended_boxes
 from posebench.checkpoints import TRUST_CONFIGS_VARIABLE
 from posebench.config import RunConfig, describe_validation, resolve_protocol
 from posebench.datasets.loading import open_dataset
@@ -47,6 +47,9 @@ class Plan:
         for request in self.models:
             runtime = config.runtime or natural_runtime(request.weights)
             lines.append(f"model    {request.label} on {runtime}: {_weights_line(request)}")
+            if request.card.paradigm == TOP_DOWN:
+                boxes = config.boxes or recommended_boxes(request.card)
+                lines.append(f"boxes    {boxes or 'none were asked for, will be skipped'}")
         return "\n".join(lines)
 
 

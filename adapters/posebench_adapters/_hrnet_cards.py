@@ -95,7 +95,7 @@ def _card(width: str, variant: str, height: int, suffix: str, *figures: float) -
 
 HRNET_CARDS = tuple(_card(*published) for published in _PUBLISHED)
 
-_DEMO_SHA256 = "871b9dc39c0cb92810b2df0723d9a77e437cf62b9a50a68593e3fc5e6ef71fa9"
+_DEMO_SHA256 = "bfb6a52bc81b5a731a7edcb3db0f1a6d12c7b67dc5c07c9c1155e6cb65b3f875"
 HRNET_DEMO = ModelCard(
     name="hrnet-demo",
     family="HRNet",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 from posebench_adapters import mmpose as adapter
 from posebench_adapters._hrnet_cards import HRNET_CARDS, HRNET_DEMO
-from support import pictures, require_mmpose
+from support import pictures, read_rgb, require_mmpose
 
 from posebench.cache import file_sha256
 from posebench.checkpoints import TRUST_CONFIGS_VARIABLE
 from posebench.config import EvalProtocol, resolve_protocol
+from posebench.datasets.box_files import ground_truth_boxes, read_box_file
+from posebench.datasets.coco import CocoDataset
 from posebench.errors import InputError, MissingExtraError, WeightsError
+from posebench.evaluation import score
+from posebench.predictions import collect, to_detections
 from posebench.protocols import PoseModel
 from posebench.registry import recommended_protocol, resolve_reference
 from posebench.sessions import open_session
@@ -290,3 +295,82 @@ def test_without_mmpose_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         with pytest.raises(MissingExtraError, match=message) as error:
             adapter.load(card, weights, protocol_of(card, weights), session)
         assert "posebench[mmpose]" in error.value.remedy
+
+
+def mmpose_figures(demo: Path, coco_mini: Path, boxes: Path | None, flip: bool) -> dict[str, float]:
+    """What mmpose's own runner, data set and evaluator make of the checkpoint."""
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+
+    annotations = str(coco_mini / "person_keypoints.json")
+    config = Config(trusted_config().to_dict())
+    dataset = {
+        **config.test_dataloader.dataset,
+        "ann_file": annotations,
+        "data_prefix": {"img": f"{coco_mini / 'images'}/"},
+        "test_mode": True,
+        **({"bbox_file": str(boxes)} if boxes else {}),
+    }
+    config.model.test_cfg.flip_test = flip
+    config.merge_from_dict(
+        {
+            "default_scope": "mmpose",
+            "work_dir": str(demo.parent / "work"),
+            "load_from": str(demo),
+            "test_cfg": {},
+            "test_dataloader": {
+                "batch_size": 16,
+                "num_workers": 0,
+                "sampler": {"type": "DefaultSampler", "shuffle": False},
+            },
+            "test_evaluator": {"type": "CocoMetric", "ann_file": annotations},
+        }
+    )
+    config.test_dataloader.dataset = dataset
+    found: dict[str, float] = Runner.from_cfg(config).test()
+    return found
+
+
+def posebench_figures(
+    demo: Path, coco_mini: Path, boxes: Path | None, flip: bool
+) -> Mapping[str, Any]:
+    dataset = CocoDataset.open(coco_mini / "person_keypoints.json", coco_mini / "images")
+    truth = dataset.ground_truth()
+    given = read_box_file(boxes, dataset).boxes if boxes else ground_truth_boxes(truth, dataset)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TRUST_CONFIGS_VARIABLE, f"sha256:{file_sha256(DEMO_CONFIG)}")
+        card = adapter.card_for(DEMO_CONFIG)
+        protocol = protocol_of(card, demo, augmentation={"flip_test": flip})
+        model = adapter.load(card, demo, protocol, session)
+    ids = list(dataset.image_ids)
+    people = [model.predict([read_rgb(dataset.image_path(i))], [given[i]])[0] for i in ids]
+    detections = to_detections(collect(ids, people), truth.image_ids)
+    return {name: figure.value for name, figure in score(truth, detections).keypoints.items()}
+
+
+@pytest.mark.parametrize(("source", "flip"), [("ground-truth", True), ("file", False)])
+def test_the_whole_evaluation_gives_the_ap_of_mmposes_own(
+    demo: Path, coco_mini: Path, tmp_path: Path, source: str, flip: bool
+) -> None:
+    """Pictures and weights in, AP out: every step of ours against every step of mmpose's."""
+    boxes = noisy_boxes(coco_mini, tmp_path / "boxes.json") if source == "file" else None
+    theirs = mmpose_figures(demo, coco_mini, boxes, flip)
+    ours = posebench_figures(demo, coco_mini, boxes, flip)
+    names = {"AP": "AP", "AP .5": "AP50", "AP .75": "AP75", "AR": "AR"}
+    for their_name, name in names.items():
+        assert ours[name] == pytest.approx(theirs[f"coco/{their_name}"], abs=1e-3), name
+    assert ours["AP"] > 0.02, "it sees people on photographs"
+
+
+def noisy_boxes(coco_mini: Path, path: Path) -> Path:
+    """Detections: people's boxes moved a little, some twice, and some where nobody is."""
+    document = json.loads((coco_mini / "person_keypoints.json").read_text())
+    generator = np.random.default_rng(1)
+    entries = []
+    for person in [p for p in document["annotations"] if not p["iscrowd"]] * 2:
+        box = np.array(person["bbox"]) + generator.normal(0, 0.05, 4) * max(person["bbox"][2:])
+        box[2:] = np.maximum(box[2:], 4)
+        entry = {"image_id": person["image_id"], "category_id": 1, "bbox": box.tolist()}
+        entries.append(entry | {"score": float(generator.uniform(0.05, 1))})
+    path.write_text(json.dumps(entries))
+    return path

@@ -44,7 +44,7 @@ def records(stdout: str) -> list[Record]:
     return [parse_record(document, source="stdout") for document in json.loads(stdout)]
 
 
-def test_without_a_word_the_embedded_model_runs_without_torch(
+def test_without_a_word_the_embedded_models_run_without_torch(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two hundred rendered pictures, no download, and no framework but the runtime."""
@@ -57,15 +57,20 @@ def test_without_a_word_the_embedded_model_runs_without_torch(
     monkeypatch.setenv("POSEBENCH_MIRROR", "http://127.0.0.1:9")
     done = posebench("run", "--format", "json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (record,) = records(done.stdout)
+    record, top_down = records(done.stdout)
     assert (record.model.name, record.status) == ("rfdetr-pose-demo", "ok")
+    assert (top_down.model.name, top_down.status) == ("hrnet-demo", "ok")
+    assert top_down.boxes is not None and top_down.boxes.label == "rfdetr-pose-demo"
     assert record.dataset is not None and record.runtime is not None
     assert (record.dataset.name, record.dataset.images) == ("synthetic", 200)
     assert record.runtime.name == "onnxruntime"
     assert {a.filename for a in record.artifacts} == {"rfdetr-pose-demo.onnx"}
     ap = record.figure("keypoints", "AP")
     assert ap is not None and ap > 0.15  # it sees people; how many is in results/
+    other = top_down.figure("keypoints", "AP")
+    assert other is not None and other > 0.15
     assert record.span("end-to-end") is not None
+    assert top_down.span("detector") is not None
 
 
 def test_a_size_without_trained_weights_is_timed_and_says_so(
