@@ -136,7 +136,7 @@ class TopDown(_Frozen):
 class DetectorProtocol(_Frozen):
     """The model that finds the boxes for a top-down model, and how it is run."""
 
-    name: str = Field(description="as asked for, e.g. yolox-nano")
+    name: str = Field("", description="as asked for, e.g. yolox-nano; filled in by the run")
     preprocess: Preprocess = Preprocess()
     postprocess: Postprocess = Postprocess()
 

@@ -116,7 +116,7 @@ HRNET_DEMO = ModelCard(
     protocol={
         **_protocol("udp"),
         "augmentation": {"flip_test": False},
-        "detector": {"name": "rfdetr-pose-demo", "postprocess": {"score_threshold": 0.3}},
+        "detector": {"name": "rfdetr-pose-demo", "postprocess": {"score_threshold": 0.2}},
     },
     note="A small network trained on rendered people only; it is installed with posebench.",
 )

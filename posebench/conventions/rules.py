@@ -59,7 +59,7 @@ def score_mode(mode: ScoreMode) -> Rule:
 
 
 def suppress_by_oks(case: Case) -> Changed:
-    """OKS-NMS in each picture, with the extent of the keypoints as area, as mmpose has it."""
+    """OKS-NMS in each picture; area: extent of the keypoints, as mmpose has it without crops."""
     from posebench.pipelines.oks_nms import oks_nms
 
     detections, sigmas = case.results.detections, case.ground_truth.skeleton.sigmas

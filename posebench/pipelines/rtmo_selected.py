@@ -33,7 +33,10 @@ class RtmoSelectedHead:
 
 
 def selected_protocol() -> dict[str, dict[str, Any]]:
-    """How rtmlib runs such files, but for the resize's rounding: top left, BGR, 0..255."""
+    """What rtmlib feeds such files, but for the resize's rounding: top left, BGR, 0..255.
+
+    rtmlib's threshold of .7 is not taken over: it would hide people from AP.
+    """
     return {
         "preprocess": {"pad_position": "top-left", "color": "bgr", "scale": 1.0},
         "postprocess": {"nms": "in-graph", "keypoint_score": "visibility"},

@@ -85,7 +85,7 @@ def test_each_box_source_is_recorded_with_its_quality(
 
     assert own.boxes is not None and own.boxes.label == "rfdetr-pose-demo"
     assert own.protocol is not None and own.protocol.detector is not None
-    assert own.protocol.detector.postprocess.score_threshold == 0.3
+    assert own.protocol.detector.postprocess.score_threshold == 0.2
 
 
 def test_what_was_looked_into_is_kept_and_a_second_run_keeps_it_all(

@@ -76,10 +76,9 @@ def test_with_nobody_left_nothing_is_decoded() -> None:
 
 
 def test_both_sessions_are_closed() -> None:
-    decoding = decoder()
-    opened = model([0.5], decoding, protocol())
-    opened.close()
-    assert decoding.closed
+    finding, decoding = network([0.5]), decoder()
+    RtmoModel(finding, decoding, 2, protocol(), artifacts=(), cost=COST).close()
+    assert finding.closed and decoding.closed
 
 
 def test_graphs_that_do_not_fit_are_refused() -> None:
