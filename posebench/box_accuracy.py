@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,4 +34,16 @@ def box_accuracy(ground_truth: GroundTruth, boxes: Mapping[int, PersonBoxes]) ->
         class_ids=np.zeros(len(scores), np.int64),
         boxes=np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1),
     )
-    return figures(match_boxes(ground_truth, detections), {"AP": BOX_FIGURES["AP"]})["AP"]
+    people = _people(ground_truth)
+    return figures(match_boxes(people, detections), {"AP": BOX_FIGURES["AP"]})["AP"]
+
+
+def _people(ground_truth: GroundTruth) -> GroundTruth:
+    """The annotations of the first class."""
+    of_people = ground_truth.class_ids == 0
+    rows = (
+        *("image_index", "annotation_ids", "keypoints", "boxes", "areas", "is_crowd"),
+        *("num_keypoints", "class_ids"),
+    )
+    kept = {name: getattr(ground_truth, name)[of_people] for name in rows}
+    return replace(ground_truth, class_names=ground_truth.class_names[:1], **kept)

@@ -50,7 +50,7 @@ class BoxSource:
         """A user's protocol overrides with what this makes of them."""
         chosen = {**wished, "boxes": self.kind, "top_down": wished.get("top_down", {})}
         if self.detector is not None:
-            chosen[DETECTOR] = {**wished.get(DETECTOR, {}), "name": self.label}
+            chosen[DETECTOR] = {**wished.get(DETECTOR, {}), "name": self.detector.card.name}
         return chosen
 
     def request(self, folder: Path) -> dict[str, str]:
@@ -58,7 +58,7 @@ class BoxSource:
         if self.detector is not None and self.weights is not None:
             return {
                 "reference": self.detector.reference,
-                "name": self.label,
+                "name": self.detector.card.name,
                 "weights": str(self.weights.path.absolute()),
             }
         path = folder.absolute() / "boxes.npz"

@@ -9,6 +9,8 @@ with its framework is run only if ``--trust-config sha256:…`` does.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from posebench.cache import file_sha256
@@ -17,6 +19,24 @@ TRUST_VARIABLE = "POSEBENCH_TRUST_CHECKPOINTS"
 """Environment variable by which a worker is told: comma-separated ``sha256:hex``."""
 TRUST_CONFIGS_VARIABLE = "POSEBENCH_TRUST_CONFIGS"
 """Likewise for configurations."""
+
+
+@contextmanager
+def trusted_configs(digests: Iterable[str]) -> Iterator[None]:
+    """In this process, trust configurations by their digests.
+
+    Args:
+        digests: ``sha256:hex`` each.
+    """
+    before = os.environ.get(TRUST_CONFIGS_VARIABLE)
+    os.environ[TRUST_CONFIGS_VARIABLE] = ",".join(digests)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[TRUST_CONFIGS_VARIABLE]
+        else:
+            os.environ[TRUST_CONFIGS_VARIABLE] = before
 
 
 def is_trusted(path: Path, variable: str = TRUST_VARIABLE) -> bool:

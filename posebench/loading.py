@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from posebench.box_source import DETECTOR, BoxSource
@@ -13,6 +15,10 @@ from posebench.record import ArtifactInfo, Environment, Runtime
 from posebench.registry import ModelRequest
 from posebench.weights import ResolvedWeights, natural_runtime
 from posebench.worker_client import WorkerClient
+
+NATIVE_PACKAGES = ("torch", "torchvision", "mmpose", "mmcv", "mmcv-lite")
+"""Packages that can move the figures of a model that is run natively."""
+DETECTOR_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,9 @@ class LoadedModel:
 
     def _versions(self) -> dict[str, str]:
         """Of the runtime and of the packages beside it that can move a figure."""
-        native = ("torch", "torchvision") if self.runtime.name == "native" else ()
+        native: tuple[str, ...] = NATIVE_PACKAGES if self.runtime.name == "native" else ()
+        if native and any(a.role.startswith(DETECTOR) for a in self.artifacts):
+            native += DETECTOR_RUNTIMES
         moving = ("opencv-python", "opencv-python-headless", *native)
         packages = {p: v for p, v in self.environment.packages.items() if p in moving}
         return {self.runtime.name: self.runtime.version, **packages}
@@ -108,20 +116,21 @@ def load_model(
         InputError: It does not run where the run wants it, or has another number of keypoints.
     """
     overrides = config.model_dump(mode="json")["protocol"]
-    reply = worker.ask(
-        {
-            "op": "load",
-            "reference": request.reference,
-            "weights": str(weights.path.absolute()),
-            "overrides": boxes.overrides(overrides) if boxes else overrides,
-            "box_source": boxes.request(config.out / "boxes") if boxes else None,
-            "runtime": config.runtime or natural_runtime(weights.path),
-            "precision": config.precision,
-            "device": config.device,
-            "threads": config.threads,
-        },
-        silence_s=config.limits.load_s,
-    )
+    with tempfile.TemporaryDirectory() as folder:  # holds the boxes until they are read
+        reply = worker.ask(
+            {
+                "op": "load",
+                "reference": request.reference,
+                "weights": str(weights.path.absolute()),
+                "overrides": boxes.overrides(overrides) if boxes else overrides,
+                "box_source": boxes.request(Path(folder)) if boxes else None,
+                "runtime": config.runtime or natural_runtime(weights.path),
+                "precision": config.precision,
+                "device": config.device,
+                "threads": config.threads,
+            },
+            silence_s=config.limits.load_s,
+        )
     loaded = LoadedModel.from_reply(reply)
     if boxes and boxes.file:
         loaded = replace(loaded, artifacts=(*loaded.artifacts, boxes.file))

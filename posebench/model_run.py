@@ -11,7 +11,7 @@ import numpy as np
 from posebench import __version__, environment, store
 from posebench.box_source import BoxSource, box_source
 from posebench.cache import atomic_path
-from posebench.checkpoints import TRUST_VARIABLE
+from posebench.checkpoints import TRUST_CONFIGS_VARIABLE, TRUST_VARIABLE
 from posebench.config import RunConfig
 from posebench.errors import PosebenchError
 from posebench.evaluation import evaluate
@@ -82,6 +82,8 @@ class ModelRun:
         self._boxes: BoxSource | None = None
         self._loaded: LoadedModel | None = None
         self._notes = PassNotes()
+        self._accuracy: dict[str, TaskAccuracy] = {}
+        self._looked: BoxesInfo | None = None
         self._good: list[Record] = []
         self._foreign = False  # whether a newer posebench wrote into the folder
 
@@ -124,6 +126,7 @@ class ModelRun:
             interpreter=self._config.interpreter,
             environment={
                 TRUST_VARIABLE: ",".join(self._config.trust_checkpoints),
+                TRUST_CONFIGS_VARIABLE: ",".join(self._config.trust_configs),
                 "OMP_NUM_THREADS": str(self._config.threads),  # what native models go by
             },
         )
@@ -148,12 +151,10 @@ class ModelRun:
             if earlier is not None and self._is_complete(earlier, loaded):
                 self._observer.advanced(len(self._dataset.image_ids))
                 return earlier, True
-            accuracy = self._take_up(earlier) if earlier else self._score(worker, loaded)
-            try:
-                latency = self._time(worker, loaded) if self._config.latency.enabled else None
-            except WorkerFailure as error:
-                return self._failed(error.failure, accuracy), False
-            return self._succeeded(loaded, accuracy, latency), False
+            self._accuracy = self._take_up(earlier) if earlier else self._score(worker, loaded)
+            self._looked = self._box_info(loaded)
+            latency = self._time(worker, loaded) if self._config.latency.enabled else None
+            return self._succeeded(loaded, latency), False
 
     def _earlier(self, loaded: LoadedModel) -> Record | None:
         """A good record of the same accuracy, best of the same latency too.
@@ -223,20 +224,13 @@ class ModelRun:
             np.savez(stream, **arrays)
         return samples
 
-    def _succeeded(
-        self,
-        loaded: LoadedModel,
-        accuracy: dict[str, TaskAccuracy],
-        latency: Samples | None,
-    ) -> Record:
+    def _succeeded(self, loaded: LoadedModel, latency: Samples | None) -> Record:
+        threads = loaded.runtime.threads
+        timed = cells(latency, config=self._config.latency, threads=threads) if latency else ()
         return self._base(
             status="ok",
             measured=Measured(**loaded.cost, peak_memory_mb=self._notes.peak_memory_mb),
-            accuracy=accuracy,
-            latency=cells(latency, config=self._config.latency, threads=loaded.runtime.threads)
-            if latency
-            else (),
-            boxes=self._box_info(loaded),
+            latency=timed,
             files=store.side_files(
                 self._folder(), loaded.latency_id(self._dataset_id, self._config)
             ),
@@ -244,15 +238,16 @@ class ModelRun:
 
     def _box_info(self, loaded: LoadedModel) -> BoxesInfo | None:
         """What the people's boxes were; their AP if the model was scored."""
-        folder = self._folder() / "predictions"
         if self._boxes is None:
             return None
+        folder = self._folder() / "predictions"
         looked_into = None if loaded.untrained else read_predictions(folder).boxes_looked_into()
         return boxes_info(self._boxes, loaded, looked_into, self._truth)
 
-    def _failed(self, failure: Failure, accuracy: dict[str, TaskAccuracy] | None = None) -> Record:
+    def _failed(self, failure: Failure) -> Record:
+        """What was finished before the failure is in it."""
         status = "skipped" if failure.kind in _SKIPPED else "error"
-        return self._base(status=status, failure=failure, accuracy=accuracy or {})
+        return self._base(status=status, failure=failure)
 
     def _base(self, **fields: Any) -> Record:
         config, loaded = self._config, self._loaded
@@ -285,6 +280,8 @@ class ModelRun:
                 self._dataset, self._dataset_id, self._truth, self._notes.undecodable
             ),
             latency_protocol=config.latency if config.latency.enabled else None,
+            accuracy=self._accuracy,
+            boxes=self._looked,
             **known,
             **fields,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from posebench.box_source import DETECTOR, TOP_DOWN, recommended_boxes
-from posebench.checkpoints import TRUST_CONFIGS_VARIABLE
+from posebench.checkpoints import trusted_configs
 from posebench.config import RunConfig, describe_validation, resolve_protocol
 from posebench.datasets.loading import open_dataset
 from posebench.errors import InputError
@@ -82,9 +81,14 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
     except ValidationError as error:
         raise InputError(f"run configuration: {describe_validation(error)}.") from error
     protocol = resolve_protocol(config.protocol)
-    # A configuration is read here, to know the model, and again by the worker.
-    os.environ[TRUST_CONFIGS_VARIABLE] = ",".join(config.trust_configs)
-    models = [r for r in select(config.models) if r.by_name or r.card.paradigm != DETECTOR]
+    with trusted_configs(config.trust_configs):  # read here to know the model, then by the worker
+        asked = select(config.models)
+    models = [r for r in asked if r.by_name or r.card.paradigm != DETECTOR]
+    if not models:
+        raise InputError(
+            f"{', '.join(config.models)}: only person detectors, which predict no keypoints.",
+            remedy="Give one to a top-down model with --boxes.",
+        )
     dataset = open_dataset(config.dataset, sigmas=protocol.evaluation.sigmas, download=download)
     return Plan(config, models, dataset)
 

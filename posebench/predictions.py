@@ -158,11 +158,19 @@ def concatenate(shards: Sequence[PredictionSet]) -> PredictionSet:
         moved = [part[:-1] + start for part, start in zip(parts, starts, strict=False)]
         return np.asarray(np.concatenate([*moved, starts[-1:]]), np.int64)
 
-    inputs = [s.input_offsets for s in shards if s.input_offsets is not None]
-
     def optional(name: str) -> Tensor | None:
-        parts = [getattr(shard, name) for shard in shards]
-        return None if any(part is None for part in parts) else np.concatenate(parts)
+        """Nobody was found in a shard of unreadable pictures, so it may lack what others have."""
+        found = [(getattr(shard, name), len(shard.scores)) for shard in shards]
+        parts = [part for part, people in found if people or part is not None]
+        return None if not parts or any(p is None for p in parts) else np.concatenate(parts)
+
+    looked = any(shard.input_offsets is not None for shard in shards)
+    inputs = [
+        np.zeros(len(shard.image_ids) + 1, np.int64)
+        if shard.input_offsets is None
+        else shard.input_offsets
+        for shard in shards
+    ]
 
     return PredictionSet(
         image_ids=np.concatenate([shard.image_ids for shard in shards]),
@@ -174,7 +182,7 @@ def concatenate(shards: Sequence[PredictionSet]) -> PredictionSet:
         boxes=optional("boxes"),
         source_boxes=optional("source_boxes"),
         class_ids=optional("class_ids"),
-        input_offsets=joined_offsets(inputs) if len(inputs) == len(shards) else None,
+        input_offsets=joined_offsets(inputs) if looked else None,
         input_boxes=optional("input_boxes"),
         input_box_scores=optional("input_box_scores"),
     )

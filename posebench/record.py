@@ -173,7 +173,7 @@ class BoxesInfo(_Model):
         label: File name, or the detector as asked for.
         sha256: Of the file, or of the detector's network; None for annotated boxes.
         score_threshold: Boxes below it were not looked into.
-        count: Boxes that were given or detected, before the threshold; None if nothing was scored.
+        count: Boxes that were looked into; None if nothing was scored.
         ap: Box AP of those boxes on this dataset, people only.
         notes: What a user should know of them, one sentence each.
     """

@@ -51,7 +51,7 @@ def load(request: Mapping[str, Any], runtime: RuntimeHandle) -> Loaded:
     ]
     source = request.get("box_source") or {}
     if "reference" not in source:
-        protocol = resolve_protocol(*layers)
+        protocol = resolve_protocol(*without_detector(layers))
         model = adapter.load(entry.card, weights, protocol, runtime.open_session)
         return Loaded(model, protocol, adapter.DECODE_VERSION, entry.card.extra)
     found = resolve_reference(source["reference"])
@@ -83,5 +83,9 @@ def _with_detector(
     for override in (*recommended, *(a for a in asked if a.get("name", name) == name)):
         for section, fields in sections.items():
             fields.update(override.get(section, {}))
-    plain = [{k: v for k, v in layer.items() if k != "detector"} for layer in layers]
-    return [*plain, {"detector": {"name": name, **sections}}]
+    return [*without_detector(layers), {"detector": {"name": name, **sections}}]
+
+
+def without_detector(layers: Sequence[Override]) -> list[Override]:
+    """The layers of a protocol without what they say of a detector."""
+    return [{k: v for k, v in layer.items() if k != "detector"} for layer in layers]

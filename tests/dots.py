@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from posebench.config import EvalProtocol, resolve_protocol
-from posebench.pipelines.top_down import HeatmapHead, TopDownModel
+from posebench.pipelines.heatmap_head import HeatmapHead
+from posebench.pipelines.top_down import TopDownModel
 from posebench.types import (
     Image,
     ModelCost,

@@ -80,6 +80,13 @@ def test_a_card_may_name_its_detector_and_the_run_another(dataset: CocoDataset) 
     assert own is not None and own.detector is not None
     assert own.label == "rfdetr-pose-demo"
     assert own.overrides({})["detector"] == {"name": "rfdetr-pose-demo"}
+    (detector,) = select(["rfdetr-pose-demo"])
+    packaged = detector.card.weights[0].packaged
+    other = box_source(RunConfig(boxes=f"rfdetr-pose-n={packaged}"), request, dataset, truth)
+    assert other is not None
+    assert other.label == "rfdetr-pose-n=rfdetr-pose-demo.onnx"
+    wished = {"detector": {"postprocess": {"score_threshold": 0.5}}}
+    assert other.overrides(wished)["detector"] == {**wished["detector"], "name": "rfdetr-pose-n"}
 
 
 @pytest.mark.parametrize(

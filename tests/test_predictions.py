@@ -19,7 +19,7 @@ from posebench.predictions import (
     to_detections,
     write_shard,
 )
-from posebench.types import Prediction
+from posebench.types import PersonBoxes, Prediction
 
 
 def people(n: int, seed: int = 0, *, boxes: bool = True) -> Prediction:
@@ -147,3 +147,22 @@ def test_a_file_is_hashed_in_the_background(tmp_path: Path) -> None:
     assert HashedFile(tmp_path / "file").result() == expected
     with pytest.raises(FileNotFoundError):
         HashedFile(tmp_path / "missing").result()
+
+
+def test_a_shard_of_unreadable_pictures_keeps_the_boxes_of_the_others() -> None:
+    boxes = PersonBoxes(np.array([[1, 2, 3, 4]], np.float32), np.ones(1, np.float32))
+    found = Prediction(
+        keypoints=np.zeros((1, 3, 2), np.float32),
+        keypoint_scores=np.ones((1, 3), np.float32),
+        box_scores=boxes.scores,
+        scores=boxes.scores,
+        boxes=boxes.boxes,
+        source_boxes=np.zeros(1, np.int64),
+        input_boxes=boxes,
+    )
+    joined = concatenate([collect([5], [found]), collect([7, 9], [Prediction.empty(3)] * 2)])
+    looked_into = joined.boxes_looked_into()
+    assert looked_into is not None
+    assert {k: len(v) for k, v in looked_into.items()} == {5: 1, 7: 0, 9: 0}
+    assert joined.source_boxes is not None
+    assert joined.source_boxes.tolist() == [0]

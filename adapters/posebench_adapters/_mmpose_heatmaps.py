@@ -13,7 +13,7 @@ from posebench_adapters._onnx_export import graph_of
 
 from posebench.config import TopDown
 from posebench.errors import InputError
-from posebench.pipelines.top_down import HeatmapHead
+from posebench.pipelines.heatmap_head import HeatmapHead
 
 
 def describe(config: Any) -> HeatmapHead:

@@ -7,8 +7,11 @@ the picture to the keypoints; only the ranking, which mmpose leaves to its evalu
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +27,19 @@ from posebench.artifacts.exported import artifact, format_of, read_metadata
 from posebench.config import EvalProtocol, TopDown
 from posebench.errors import InputError, WeightsError
 from posebench.pipelines.crops import padded_areas, plan_crops
+from posebench.pipelines.heatmap_head import HeatmapHead, head_from_metadata
 from posebench.pipelines.network_cost import onnx_cost
-from posebench.pipelines.top_down import (
-    HeatmapHead,
-    TopDownModel,
+from posebench.pipelines.ranking import (
     boxes_to_look_into,
-    head_from_metadata,
     nobody,
     rank_people,
     required_top_down,
 )
+from posebench.pipelines.top_down import TopDownModel
 from posebench.protocols import OpenSession, PoseModel
 from posebench.types import Artifact, Image, ModelCard, ModelCost, PersonBoxes, Prediction
 
+_EXPORTERS = ("mmpose", "mmengine", "onnx", "onnxscript", "torch")
 _FREE = ("flip_test", "shift_flipped")
 _COST = "parameters of the torch network; its arithmetic is counted in the exported one"
 
@@ -67,11 +70,14 @@ def load(
         if open_session is None:
             raise InputError(f"{weights}: an .onnx file has no native runtime.")
         return _open(weights, protocol, open_session, [artifact(weights, "network")])
+    if not card.aliases:
+        raise WeightsError(f"{weights}: {card.name} runs from an exported .onnx file.")
     config = read_config(find_config(card.aliases[0]))
     head = describe(config)
     checkpoint = artifact(weights, "checkpoint")
     if open_session is None:
-        return NativeTopDown(build(config, weights), config, head, protocol, [checkpoint])
+        files = [checkpoint, _configuration(config, head)]
+        return NativeTopDown(build(config, weights), config, head, protocol, files)
     network = _exported(config, head, weights)
     return _open(network, protocol, open_session, [artifact(network, "network"), checkpoint])
 
@@ -130,11 +136,22 @@ def _open(
     return TopDownModel(session, head, protocol, artifacts=artifacts, cost=cost)
 
 
+def _configuration(config: Any, head: HeatmapHead) -> Artifact:
+    """What mmpose's own inference goes by, as a file is named."""
+    text = json.dumps([config.pretty_text, head.to_metadata()], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    name = Path(str(config.filename)).name
+    return Artifact("configuration", name, "mmengine", digest, len(text))
+
+
 def _exported(config: Any, head: HeatmapHead, weights: Path) -> Path:
     """The ONNX file of a checkpoint, from the cache or exported into it."""
-    import torch
-
-    versions = {"config": config.pretty_text, "torch": torch.__version__, "opset": str(OPSET)}
+    versions = {
+        "config": config.pretty_text,
+        "opset": str(OPSET),
+        **head.to_metadata(),
+        **{name: version(name) for name in _EXPORTERS},
+    }
 
     def write(checkpoint: Path, path: Path) -> None:
         export(build(config, checkpoint), head, path)
@@ -208,20 +225,18 @@ class NativeTopDown:
         self._network = None
 
     def _predict(self, image: Image, given: PersonBoxes) -> Prediction:
-        rows = boxes_to_look_into(given, self._top_down)
-        if not len(rows):
-            return nobody(self.num_keypoints, given)
+        boxes = boxes_to_look_into(given, self._top_down)
+        if not len(boxes):
+            return nobody(self.num_keypoints)
         infer = import_module("mmpose.apis").inference_topdown
         with quiet():
-            found = infer(self._network, np.ascontiguousarray(image[..., ::-1]), given.boxes[rows])
+            found = infer(self._network, np.ascontiguousarray(image[..., ::-1]), boxes.boxes)
         people = [sample.pred_instances for sample in found]
-        crops = plan_crops(given.boxes[rows], self._protocol.preprocess, self._top_down)
         return rank_people(
             np.concatenate([p.keypoints for p in people]).astype(np.float32),
             np.concatenate([p.keypoint_scores for p in people]).astype(np.float32),
-            padded_areas(crops),
-            rows=rows,
-            given=given,
+            padded_areas(plan_crops(boxes.boxes, self._protocol.preprocess, self._top_down)),
+            boxes,
             sigmas=self._head.sigmas,
             protocol=self._protocol,
         )

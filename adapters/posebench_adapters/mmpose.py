@@ -29,7 +29,9 @@ def card_for(path: Path) -> ModelCard:
     from posebench_adapters import _mmpose_top_down
 
     known = {alias: card for card in CARDS for alias in card.aliases}
-    return known.get(path.name.removesuffix(".py")) or _mmpose_top_down.card_for(path)
+    if not path.is_file() and path.name.removesuffix(".py") in known:
+        return known[path.name.removesuffix(".py")]
+    return _mmpose_top_down.card_for(path)
 
 
 def recommend(card: ModelCard, weights: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -172,6 +173,8 @@ def _score(
     if compat is not None:
         rungs = []  # They know nothing of what pycocotools does to faulty ids.
     found = accuracy(final, per_keypoint_ap=per_keypoint_ap, compat=compat is not None)
+    if rungs:
+        found = replace(found, boxes=None)  # these rules are for keypoints, nobody's box AP
     content = document(
         found,
         final,

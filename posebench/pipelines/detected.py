@@ -127,11 +127,12 @@ def with_detector(detector: PoseModel, pose: PoseModel) -> DetectedPoseModel:
 
 
 def boxes_of(prediction: Prediction) -> PersonBoxes:
-    """The boxes of the people that a detector found.
+    """The boxes of the people that a detector found: those of its first class.
 
     Raises:
         ValueError: It predicts no boxes.
     """
     if prediction.boxes is None:
         raise ValueError("the detector predicts no boxes")
-    return PersonBoxes(prediction.boxes, prediction.box_scores)
+    people = slice(None) if prediction.class_ids is None else prediction.class_ids == 0
+    return PersonBoxes(prediction.boxes[people], prediction.box_scores[people])

@@ -6,83 +6,26 @@ network gives heat maps and nothing else.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from posebench.config import EvalProtocol, TopDown
 from posebench.errors import InputError
-from posebench.pipelines.crops import (
-    Crops,
-    crop_people,
-    padded_areas,
-    plan_crops,
-    to_picture,
-    usable,
-)
+from posebench.pipelines.crops import Crops, crop_people, padded_areas, plan_crops, to_picture
 from posebench.pipelines.flip_test import average_flipped, mirror
+from posebench.pipelines.heatmap_head import HeatmapHead
 from posebench.pipelines.heatmaps import decode_heatmaps
-from posebench.pipelines.oks_nms import oks_nms, soft_oks_nms
-from posebench.pipelines.rescoring import rescore
+from posebench.pipelines.ranking import (
+    boxes_to_look_into,
+    nobody,
+    rank_people,
+    required_top_down,
+)
 from posebench.pipelines.staged import checked_input
 from posebench.protocols import Session
-from posebench.types import (
-    Artifact,
-    Float32Array,
-    Image,
-    IntArray,
-    ModelCost,
-    PersonBoxes,
-    Prediction,
-)
-
-HEAD_KEY = "posebench.heatmaps"
-"""Key of the ONNX metadata under which a network says what its heat maps are."""
-
-
-@dataclass(frozen=True)
-class HeatmapHead:
-    """What the channels of the heat maps are.
-
-    Attributes:
-        skeleton: Name of the K keypoints' skeleton.
-        num_keypoints: K.
-        flip_pairs: Keypoints that change places in a mirror image.
-        sigmas: K standard deviations of the OKS, by which people are suppressed.
-        protocol: Protocol fields that the weights were trained for, by section.
-    """
-
-    skeleton: str
-    num_keypoints: int
-    flip_pairs: tuple[tuple[int, int], ...]
-    sigmas: tuple[float, ...]
-    protocol: Mapping[str, Mapping[str, Any]]
-
-    def to_metadata(self) -> dict[str, str]:
-        """As ONNX metadata."""
-        return {HEAD_KEY: json.dumps(asdict(self), sort_keys=True)}
-
-
-def head_from_metadata(metadata: Mapping[str, str]) -> HeatmapHead | None:
-    """The head that a network's metadata describes, or None if there is none of it.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    if HEAD_KEY not in metadata:
-        return None
-    try:
-        found = json.loads(metadata[HEAD_KEY])
-        pairs = tuple((int(one), int(other)) for one, other in found["flip_pairs"])
-        sigmas = tuple(map(float, found["sigmas"]))
-        return HeatmapHead(
-            str(found["skeleton"]), int(found["num_keypoints"]), pairs, sigmas, found["protocol"]
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"the network's metadata cannot be read: {error!r}.") from error
+from posebench.types import Artifact, Float32Array, Image, ModelCost, PersonBoxes, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +33,12 @@ class PreparedCrops:
     """The people of one picture, cut out.
 
     Attributes:
-        given: All boxes of the picture.
-        rows: (M,) int64, those of them that were cut out.
+        boxes: The M boxes that were cut out.
         crops: Where they lie.
         tensor: (M, 3, H, W) float32.
     """
 
-    given: PersonBoxes
-    rows: IntArray
+    boxes: PersonBoxes
     crops: Crops
     tensor: Float32Array
 
@@ -198,10 +139,10 @@ class TopDownModel:
         self._session.close()
 
     def _prepare(self, image: Image, given: PersonBoxes) -> PreparedCrops:
-        rows = boxes_to_look_into(given, self._top_down)
-        crops = plan_crops(given.boxes[rows], self._protocol.preprocess, self._top_down)
+        boxes = boxes_to_look_into(given, self._top_down)
+        crops = plan_crops(boxes.boxes, self._protocol.preprocess, self._top_down)
         tensor = crop_people(image, crops, self._protocol.preprocess)
-        return PreparedCrops(given, rows, crops, tensor)
+        return PreparedCrops(boxes, crops, tensor)
 
     def _heatmaps(self, tensor: Float32Array) -> Float32Array:
         heatmaps = self._run(tensor)
@@ -225,105 +166,16 @@ class TopDownModel:
 
     def _decode(self, raw: RawHeatmaps) -> Prediction:
         if not len(raw.heatmaps):
-            return nobody(self.num_keypoints, raw.prepared.given)
+            return nobody(self.num_keypoints)
         network, scores = decode_heatmaps(raw.heatmaps, self._protocol.preprocess, self._top_down)
-        keypoints = to_picture(network, raw.prepared.crops)
-        areas = padded_areas(raw.prepared.crops)
         return rank_people(
-            keypoints,
+            to_picture(network, raw.prepared.crops),
             scores,
-            areas,
-            rows=raw.prepared.rows,
-            given=raw.prepared.given,
+            padded_areas(raw.prepared.crops),
+            raw.prepared.boxes,
             sigmas=self._head.sigmas,
             protocol=self._protocol,
         )
-
-
-def required_top_down(protocol: EvalProtocol) -> TopDown:
-    """The protocol's part for top-down models; all defaults if it was left out.
-
-    Raises:
-        InputError: A field of the protocol is not for top-down models.
-    """
-    if protocol.postprocess.nms not in ("oks", "oks-soft", "none"):
-        raise InputError(
-            f"postprocess.nms={protocol.postprocess.nms}, but a top-down model's people are told "
-            "apart by their keypoints.",
-            remedy="Set postprocess.nms to oks, oks-soft or none.",
-        )
-    if protocol.postprocess.score_mode == "uncertainty-fused":
-        raise InputError(
-            "postprocess.score_mode=uncertainty-fused, but heat maps have no such output.",
-            remedy="Set postprocess.score_mode to box-keypoint, keypoint or box.",
-        )
-    return protocol.top_down or TopDown()
-
-
-def boxes_to_look_into(given: PersonBoxes, top_down: TopDown) -> IntArray:
-    """Rows of the boxes that have an area and are scored high enough."""
-    wanted = given.scores >= np.float32(top_down.box_score_threshold)
-    return np.flatnonzero(wanted & usable(given.boxes))
-
-
-def nobody(num_keypoints: int, given: PersonBoxes) -> Prediction:
-    """A picture in whose boxes nobody was looked for."""
-    none = np.zeros(0, np.float32)
-    return Prediction(
-        keypoints=np.zeros((0, num_keypoints, 2), np.float32),
-        keypoint_scores=np.zeros((0, num_keypoints), np.float32),
-        box_scores=none,
-        scores=none,
-        boxes=np.zeros((0, 4), np.float32),
-        source_boxes=np.zeros(0, np.int64),
-        input_boxes=given,
-    )
-
-
-def rank_people(
-    keypoints: Float32Array,
-    keypoint_scores: Float32Array,
-    areas: Float32Array,
-    *,
-    rows: IntArray,
-    given: PersonBoxes,
-    sigmas: Sequence[float],
-    protocol: EvalProtocol,
-) -> Prediction:
-    """Score the people of one picture by the protocol and suppress those found twice.
-
-    Args:
-        keypoints: (M, K, 2) px of the original picture.
-        keypoint_scores: (M, K).
-        areas: (M,) px² of the padded boxes, by which the OKS between two people is scaled.
-        rows: (M,) which of the given boxes each person was found in.
-        given: All boxes of the picture.
-        sigmas: K.
-        protocol: Of the run.
-    """
-    post = protocol.postprocess
-    box_scores = given.scores[rows]
-    threshold = required_top_down(protocol).keypoint_score_threshold
-    scores = rescore(box_scores, keypoint_scores, post.score_mode, threshold)
-    if post.nms == "oks-soft":
-        # As mmpose: lowered scores choose who stays, the figures rank by the scores as they were.
-        order, _ = soft_oks_nms(
-            keypoints, scores, areas, sigmas, post.nms_threshold, post.max_detections
-        )
-    elif post.nms == "oks":
-        order = oks_nms(keypoints, scores, areas, sigmas, post.nms_threshold)
-    else:
-        order = np.argsort(-scores, kind="stable")
-    order = order[: post.max_detections]
-    return Prediction(
-        keypoints=keypoints[order],
-        keypoint_scores=keypoint_scores[order],
-        box_scores=box_scores[order],
-        scores=scores[order],
-        boxes=given.boxes[rows[order]],
-        source_boxes=rows[order],
-        input_boxes=given,
-    )
 
 
 def _check_output(shape: Sequence[int | None], head: HeatmapHead, top_down: TopDown) -> None:

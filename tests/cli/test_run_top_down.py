@@ -61,6 +61,7 @@ def test_each_box_source_is_recorded_with_its_quality(
     yolox, own = found[detector], found[None]
     assert len({record.accuracy_id for record in found.values()}) == 4
 
+    assert truth.protocol is not None and truth.protocol.detector is None, "none ran"
     assert truth.boxes is not None and truth.boxes.sha256 is None
     assert truth.boxes.count == sum(
         p["num_keypoints"] > 0 and not p["iscrowd"] for p in people if p["image_id"] in first

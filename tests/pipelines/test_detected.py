@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from dots import around, model, picture
+from dots import PlaneSession, around, model, picture
 
 from posebench.config import LatencyConfig
 from posebench.latency.measure import time_round
@@ -71,12 +71,14 @@ def test_nobody_detected_is_nobody() -> None:
 
 
 def test_both_are_closed_recorded_and_counted() -> None:
-    finder, pose = Finder([]), model()
+    session = PlaneSession()
+    finder, pose = Finder([]), model(session)
     joined = with_detector(finder, pose)
     assert [a.role for a in joined.artifacts()] == ["detector network"]
     assert "the detector has 0.0 M parameters" in joined.cost().convention
     joined.close()
     assert finder.closed == 1
+    assert session.closed
 
 
 def test_latency_names_the_detector_and_is_told_by_the_number_of_people() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posebench.errors import InputError
-from posebench.pipelines.top_down import HEAD_KEY, head_from_metadata
+from posebench.pipelines.heatmap_head import HEAD_KEY, head_from_metadata
 from posebench.protocols import PoseModel, StagedPoseModel
 from posebench.types import PersonBoxes
 
@@ -74,7 +74,9 @@ def test_boxes_without_area_or_outside_give_nobody_or_something_finite() -> None
     given_boxes = PersonBoxes(boxes, np.full(4, 0.5, np.float32))
     (found,) = model(postprocess={"nms": "none"}).predict([picture([ONE])], [given_boxes])
     assert found.source_boxes is not None
-    assert sorted(found.source_boxes.tolist()) == [2, 3]
+    assert sorted(found.source_boxes.tolist()) == [0, 1]
+    assert found.input_boxes is not None
+    assert found.input_boxes.boxes.tolist() == boxes[2:].tolist()
     assert np.isfinite(found.keypoints).all()
 
 
@@ -107,6 +109,9 @@ def test_crops_are_run_in_batches_of_the_protocol_and_one_by_one_if_the_graph_wa
     ("sections", "message"),
     [
         ({"postprocess": {"nms": "box-iou"}}, "oks"),
+        ({"postprocess": {"score_threshold": 0.3}}, "box_score_threshold"),
+        ({"postprocess": {"clip_keypoints": True}}, "clip_keypoints"),
+        ({"postprocess": {"nms": "oks-soft", "nms_threshold": 0}}, "no width"),
         ({"postprocess": {"score_mode": "uncertainty-fused"}}, "box-keypoint"),
         ({"preprocess": {"input_height": 256}}, "input_height=128"),
         ({"top_down": {"decode": "udp-offset"}}, "9, h, w"),
