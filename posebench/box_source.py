@@ -84,12 +84,49 @@ def box_source(
     wanted = config.boxes or recommended_boxes(request.card)
     if wanted is None:
         raise _nothing_said(request)
-    if wanted == GROUND_TRUTH:
+    kind = kind_of(wanted)
+    _check_detector(config, wanted if kind == DETECTOR else None)
+    if kind == "ground-truth":
         boxes = ground_truth_boxes(truth, dataset)
         return BoxSource("ground-truth", "annotations", boxes=boxes)
-    if Path(wanted).suffix == ".json":
-        return _from_file(Path(wanted), dataset)
-    return _from_detector(wanted)
+    return _from_file(Path(wanted), dataset) if kind == "file" else _from_detector(wanted)
+
+
+def kind_of(wanted: str) -> Literal["ground-truth", "file", "detector"]:
+    """What a value of ``--boxes`` means.
+
+    Raises:
+        InputError: A file that is not there or not JSON, or no one detector.
+    """
+    if wanted.lower().replace("_", "-") == GROUND_TRUTH:
+        return "ground-truth"
+    path = Path(wanted)
+    if path.suffix.lower() == ".json" and "=" not in wanted:
+        if not path.is_file():
+            raise InputError(f"--boxes {wanted}: no such file.")
+        return "file"
+    if path.exists():
+        raise InputError(
+            f"--boxes {wanted}: boxes are read from a .json file of COCO results.",
+            remedy="Name it so if it is one, or name a detector.",
+        )
+    _detector_request(wanted)
+    return "detector"
+
+
+def _check_detector(config: RunConfig, wanted: str | None) -> None:
+    """The run may say how its detector runs, not which one: that is what ``boxes`` is for."""
+    section = config.protocol.get(DETECTOR, {})
+    if section and wanted is None:
+        raise InputError(
+            "protocol.detector is given, but the boxes do not come from a detector.",
+            remedy="Leave it out, or name a detector with --boxes.",
+        )
+    if wanted is not None and section.get("name", wanted) not in (wanted, wanted.partition("=")[0]):
+        raise InputError(
+            f"protocol.detector.name={section['name']}, but the boxes come from {wanted}.",
+            remedy="Name the detector with --boxes (boxes in run.toml), not in the protocol.",
+        )
 
 
 def recommended_boxes(card: ModelCard) -> str | None:
@@ -120,14 +157,18 @@ def _from_file(path: Path, dataset: Dataset) -> BoxSource:
 
 
 def _from_detector(name: str) -> BoxSource:
+    detector = _detector_request(name)
+    weights = require_weights(detector.card, detector.weights)
+    return BoxSource("detector", detector.label, detector=detector, weights=weights)
+
+
+def _detector_request(name: str) -> ModelRequest:
     requests = select([name])
     if len(requests) != 1:
         raise InputError(f"--boxes {name}: {len(requests)} models, one is needed.")
-    detector = requests[0]
-    if detector.card.paradigm == TOP_DOWN:
+    if requests[0].card.paradigm == TOP_DOWN:
         raise InputError(f"--boxes {name}: needs boxes itself.", remedy="Name a detector.")
-    weights = require_weights(detector.card, detector.weights)
-    return BoxSource("detector", detector.label, detector=detector, weights=weights)
+    return requests[0]
 
 
 def write_boxes(path: Path, boxes: Mapping[int, PersonBoxes]) -> None:

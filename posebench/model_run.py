@@ -119,8 +119,8 @@ class ModelRun:
 
     def _measure(self) -> tuple[Record, bool]:
         self._observer.stage(self._request.label, "load")
-        self._weights = require_weights(self._request.card, self._request.weights)
         self._boxes = box_source(self._config, self._request, self._dataset, self._truth)
+        self._weights = require_weights(self._request.card, self._request.weights)
         worker = WorkerClient(
             self._config.out / "logs" / f"{store.slug(self._request.label)}.log",
             interpreter=self._config.interpreter,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from posebench.box_source import DETECTOR, TOP_DOWN, recommended_boxes
+from posebench.box_source import DETECTOR, TOP_DOWN, kind_of, recommended_boxes
 from posebench.checkpoints import trusted_configs
 from posebench.config import RunConfig, describe_validation, resolve_protocol
 from posebench.datasets.loading import open_dataset
@@ -84,6 +84,8 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
     with trusted_configs(config.trust_configs):  # read here to know the model, then by the worker
         asked = select(config.models)
     models = [r for r in asked if r.by_name or r.card.paradigm != DETECTOR]
+    if config.boxes and any(request.card.paradigm == TOP_DOWN for request in models):
+        kind_of(config.boxes)
     if not models:
         raise InputError(
             f"{', '.join(config.models)}: only person detectors, which predict no keypoints.",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from posebench.config import EvalProtocol, resolve_protocol
+from posebench.errors import InputError
 from posebench.pipelines.detected import with_detector
 from posebench.protocols import PoseModel
 from posebench.registry import import_adapter, recommended_protocol, resolve_reference
 from posebench.weights import natural_runtime
 from posebench.worker_runtime import RuntimeHandle
 
+_FIELD = re.compile(r"\b(preprocess|postprocess)\.")
 Override = Mapping[str, Any]
 
 
@@ -63,9 +66,14 @@ def load(request: Mapping[str, Any], runtime: RuntimeHandle) -> Loaded:
     own = EvalProtocol(
         preprocess=protocol.detector.preprocess, postprocess=protocol.detector.postprocess
     )
-    detector = detecting.load(
-        found.card, detector_weights, own, runtime.beside(natural_runtime(detector_weights))
-    )
+    try:
+        detector = detecting.load(
+            found.card, detector_weights, own, runtime.beside(natural_runtime(detector_weights))
+        )
+    except InputError as error:
+        remedy = _FIELD.sub(r"protocol.detector.\1.", error.remedy)
+        message = f"the detector {source['name']}: {error.args[0]}"
+        raise type(error)(message, remedy=remedy) from error
     pose = adapter.load(entry.card, weights, protocol, runtime.open_session)
     version = adapter.DECODE_VERSION * 1000 + detecting.DECODE_VERSION
     return Loaded(with_detector(detector, pose), protocol, version, entry.card.extra)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -110,7 +111,7 @@ def _read_pickle(weights: Path) -> Any:
             return torch.load(weights, map_location="cpu", weights_only=not trusted)
     except Exception as error:  # a damaged pickle raises almost anything
         refused = isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error)
-        reason = " ".join(str(error).split())[-300:] or repr(error)
+        reason = _reason(error)
         raise WeightsError(
             f"{weights}: the checkpoint cannot be loaded without running code from it ({reason})."
             if refused
@@ -119,6 +120,13 @@ def _read_pickle(weights: Path) -> Any:
             if refused
             else "",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What torch says, without its advice to trust the file."""
+    wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+    first = (str(error).strip().splitlines() or [repr(error)])[0]
+    return f"it needs {wanted[1]}" if wanted else first.rstrip(". ")
 
 
 def _harmless() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -95,6 +96,8 @@ def evaluate(
     from posebench.conventions.ladder import Wish
     from posebench.datasets.coco import CocoDataset
 
+    if score_threshold is not None and not math.isfinite(score_threshold):
+        raise typer.BadParameter("not a finite number", param_hint="--score-threshold")
     wish = Wish(
         protocol.value,
         score_threshold,

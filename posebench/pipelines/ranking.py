@@ -7,12 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from posebench.config import EvalProtocol, Postprocess, TopDown
+from posebench.config import EvalProtocol, Postprocess, Preprocess, TopDown
 from posebench.errors import InputError
 from posebench.pipelines.crops import usable
 from posebench.pipelines.oks_nms import oks_nms, soft_oks_nms
 from posebench.pipelines.rescoring import rescore
 from posebench.types import Float32Array, IntArray, PersonBoxes, Prediction
+
+_UNUSED = {
+    "preprocess": ("resize", "pad_position", "pad_stride", "coordinates", "gain"),
+    "postprocess": ("score_threshold", "max_candidates", "clip_boxes", "clip_keypoints"),
+}
 
 
 def required_top_down(protocol: EvalProtocol) -> TopDown:
@@ -34,18 +39,20 @@ def required_top_down(protocol: EvalProtocol) -> TopDown:
         )
     if protocol.postprocess.nms == "oks-soft" and protocol.postprocess.nms_threshold == 0:
         raise InputError("postprocess.nms_threshold=0 is no width for oks-soft.")
-    _check_unused(protocol.postprocess)
+    for section, fields in _UNUSED.items():
+        _check_unused(section, getattr(protocol, section), fields)
     return protocol.top_down or TopDown()
 
 
-def _check_unused(post: Postprocess) -> None:
+def _check_unused(section: str, values: Preprocess | Postprocess, fields: Sequence[str]) -> None:
     """Refuse what would be recorded and do nothing."""
-    plain = Postprocess()
-    for field in ("score_threshold", "max_candidates", "clip_boxes", "clip_keypoints"):
-        if getattr(post, field) != getattr(plain, field):
+    plain = type(values)()
+    for field in fields:
+        if getattr(values, field) != getattr(plain, field):
             raise InputError(
-                f"postprocess.{field}={getattr(post, field)} has no meaning for a top-down model.",
-                remedy="Boxes are chosen by top_down.box_score_threshold.",
+                f"{section}.{field}={getattr(values, field)} has no meaning for a top-down model.",
+                remedy="Boxes are chosen by top_down.box_score_threshold, crops by top_down.warp "
+                "and top_down.box_padding.",
             )
 
 

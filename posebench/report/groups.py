@@ -98,12 +98,17 @@ def differences(groups: Sequence[Group]) -> list[str]:
 
 
 def labels(records: Sequence[Record]) -> list[str]:
-    """A label for each record; the time is added where two records have the same one."""
+    """A label for each record, no two alike: with whose boxes, the time or the id if need be."""
     names = [record.model.label for record in records]
-    return [
-        name if names.count(name) == 1 else f"{name} ({record.created_at:%Y-%m-%d %H:%M})"
-        for name, record in zip(names, records, strict=True)
-    ]
+    boxes = [f", boxes of {r.boxes.label}" if r.boxes else "" for r in records]
+    times = [f" ({record.created_at:%Y-%m-%d %H:%M})" for record in records]
+    ids = [f" {(record.accuracy_id or '')[:6]}".rstrip() for record in records]
+    for suffixes in (boxes, times, ids):
+        names = [
+            name if names.count(name) == 1 else f"{name}{suffix}"
+            for name, suffix in zip(names, suffixes, strict=True)
+        ]
+    return names
 
 
 def slugify(text: str) -> str:

@@ -78,7 +78,7 @@ def _draw(figure: Figure, axes: Axes, values: Float64Array) -> None:
     from matplotlib.colors import ListedColormap
 
     known = values[np.isfinite(values)]
-    low = min(float(np.floor(known.min() / 5) * 5), 95.0)
+    low = min(float(np.floor(known.min() / 5) * 5), 95.0) if len(known) else 0.0
     colors = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.02, 0.6, 256)))
     image = axes.imshow(values, cmap=colors, vmin=low, vmax=100.0, aspect="auto")
     for edge in axes.spines.values():

@@ -176,7 +176,7 @@ def _top_down(lines: Sequence[Row], notes: Footnotes) -> list[str]:
     titles += [f"{_range(people)} end-to-end p50 (ms)" for people in groups]
     body = [_top_down_line(row.record, groups, notes) for row in lines]
     told = "Latency by the number of boxes in the picture; the detector is included where one runs."
-    return ["### Top-down models", table(titles, body), told]
+    return ["### Top-down models", table(titles, body), *([told] if groups else [])]
 
 
 def _top_down_line(

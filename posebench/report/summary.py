@@ -50,7 +50,8 @@ def evaluation_text(record: Record) -> str:
 def input_text(protocol: EvalProtocol) -> str:
     """E.g. ``640x640 letterbox``: height, width in pixels and how a picture is fitted to it."""
     preprocess = protocol.preprocess
-    return f"{preprocess.input_height}x{preprocess.input_width} {preprocess.resize}"
+    how = "crop" if protocol.top_down else preprocess.resize
+    return f"{preprocess.input_height}x{preprocess.input_width} {how}"
 
 
 def postprocess_text(protocol: EvalProtocol) -> str:
@@ -69,14 +70,13 @@ def postprocess_text(protocol: EvalProtocol) -> str:
 
 
 def boxes_text(record: Record) -> str:
-    """Where a top-down model's boxes came from and how good they are, or ``""``."""
+    """Where a top-down model's boxes came from, or ``""``."""
     boxes = record.boxes
     if boxes is None:
         return ""
     source = "of the annotations" if boxes.source == "ground-truth" else f"of {boxes.label}"
-    quality = "" if boxes.ap.value is None else f", box AP {boxes.ap.value * 100:.1f}"
     least = f", score ≥ {boxes.score_threshold:g}" if boxes.score_threshold else ""
-    return f"boxes {source}{quality}{least}"
+    return f"boxes {source}{least}"
 
 
 def status_text(record: Record) -> str:

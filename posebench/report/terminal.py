@@ -115,7 +115,7 @@ def _reasons(row: Row) -> list[str]:
     shown = [row.figures[key] for key in (*_SHOWN, "params_m")]
     shown += [latency(row.record, "end-to-end", p) for p in ("p50_ms", "p95_ms")]
     boxes = boxes_text(row.record)
-    reasons = [boxes] if boxes else []
+    reasons = [boxes, *row.record.boxes.notes] if row.record.boxes else []
     reasons += [figure.reason for figure in shown if figure.value is None and figure.reason]
     if not row.published:
         reasons.append("no published AP is known")

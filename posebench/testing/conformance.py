@@ -219,7 +219,7 @@ def _check_scale(model: PoseModel, images: Sequence[Image]) -> str:
         f"at twice the size the keypoints are {offset:.1f} px from twice the coordinates "
         f"(person of {extent:.0f} px): they are not in pixels of the original picture",
     )
-    return f"{offset:.2f} px"
+    return f"{offset:.2f} px, the person is {extent:.0f} px"
 
 
 def _check_artifacts(model: PoseModel) -> str:
