@@ -10,6 +10,7 @@ from posebench.config import EvalProtocol, LatencyConfig
 from posebench.datasets.skeletons import COCO17
 from posebench.record import (
     ArtifactInfo,
+    BoxesInfo,
     Cell,
     ClaimInfo,
     DatasetInfo,
@@ -38,6 +39,17 @@ def claims(new: float, old: float) -> tuple[ClaimInfo, ...]:
         ClaimInfo(metric="AP", value=v, source=DOCS, protocol=CLAIM_PROTOCOL, weights=generation)
         for v, generation in ((new, "v8.2.0"), (old, "v0.0.0"))
     )
+
+
+BOXES = BoxesInfo(
+    source="detector",
+    label="yolox-s",
+    sha256="c" * 64,
+    score_threshold=0.1,
+    count=9000,
+    ap=Estimate(value=0.512),
+    notes=("3 boxes without an area were left out",),
+)
 
 
 def make_record(

@@ -95,7 +95,8 @@ def test_a_card_may_name_its_detector_and_the_run_another(dataset: CocoDataset) 
         ("hrnet-w32", None, BoxesMissingError, "--boxes ground-truth"),
         ("hrnet-demo", "hrnet-demo", InputError, "needs boxes itself"),
         ("hrnet-demo", "yolox-*", InputError, "one is needed"),
-        ("hrnet-demo", "missing.json", InputError, "missing.json"),
+        ("hrnet-demo", "missing.json", InputError, "no such file"),
+        ("hrnet-demo", __file__, InputError, "are read from a .json file"),
         ("hrnet-demo", "yolox-namo", InputError, "yolox-nano"),
         ("hrnet-demo", "rfdetr-pose-foo=nowhere.onnx", InputError, "nowhere.onnx"),
     ],
@@ -106,6 +107,19 @@ def test_a_box_source_that_cannot_be_is_named(
     (request,) = select([model])
     with pytest.raises(error, match=message):
         box_source(RunConfig(boxes=boxes), request, dataset, dataset.ground_truth())
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [("ground-truth", "do not come from a detector"), ("yolox-nano", "but the boxes come from")],
+)
+def test_a_protocol_for_another_detector_is_refused(
+    dataset: CocoDataset, boxes: str, message: str
+) -> None:
+    (request,) = select(["hrnet-demo"])
+    config = RunConfig(boxes=boxes, protocol={"detector": {"name": "rfdetr-pose-demo"}})
+    with pytest.raises(InputError, match=message):
+        box_source(config, request, dataset, dataset.ground_truth())
 
 
 def test_a_detector_that_cannot_be_fetched_is_missing_weights(

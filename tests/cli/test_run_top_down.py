@@ -161,6 +161,41 @@ def test_a_box_file_for_other_pictures_is_an_error_that_says_so(
     assert "other.json" in record.failure.message
 
 
+@pytest.mark.parametrize("boxes", ["nowhere.json", "yolox-namo", "hrnet-w32", "README.md"])
+def test_a_box_source_that_cannot_be_is_a_usage_error_before_anything_runs(
+    coco_mini: Path, tmp_path: Path, boxes: str
+) -> None:
+    code, records, stderr = run(
+        coco_mini, tmp_path / "runs", "--models", "rfdetr-pose-demo,hrnet-demo", "--boxes", boxes
+    )
+    assert (code, records) == (2, [])
+    assert boxes in stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_detectors_protocol_can_be_set_without_its_name(
+    coco_mini: Path, data: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "strict.toml"
+    config.write_text(
+        "[latency]\nenabled = false\n[protocol.detector.postprocess]\nscore_threshold = 0.6\n"
+    )
+    detector = f"yolox-nano={data / 'weights' / 'yolox_nano.onnx'}"
+    asked = ("--models", "hrnet-demo", "--boxes", detector, "--config", str(config))
+    code, (record,), stderr = run(coco_mini, tmp_path / "runs", *asked)
+    assert code == 0, stderr
+    assert record.protocol is not None and record.protocol.detector is not None
+    assert record.protocol.detector.name == "yolox-nano"
+    assert record.protocol.detector.postprocess.score_threshold == 0.6
+    wrong = f"yolox-s={data / 'weights' / 'yolox_nano.onnx'}"
+    code, (record,), _ = run(
+        coco_mini, tmp_path / "runs", "--models", "hrnet-demo", "--boxes", wrong
+    )
+    assert code == 3 and record.failure is not None
+    assert "the detector yolox-s" in record.failure.message
+    assert "protocol.detector.preprocess.input_height" in record.failure.remedy
+
+
 def test_no_boxes_at_all_is_no_people_and_no_crash(coco_mini: Path, tmp_path: Path) -> None:
     path = tmp_path / "none.json"
     path.write_text("[]")

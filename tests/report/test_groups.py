@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from records import make_dataset, make_environment, make_failure, make_record, make_runtime
+from records import BOXES, make_dataset, make_environment, make_failure, make_record, make_runtime
 
-from posebench.config import EvalProtocol, Evaluation, Preprocess
+from posebench.config import EvalProtocol, Evaluation, Preprocess, TopDown
 from posebench.report.groups import NO_DATASET, differences, group, labels, reports, slugify
 
 
@@ -86,6 +86,24 @@ def test_labels_get_the_time_where_they_are_equal() -> None:
         "b",
         "a (2026-03-02 08:05)",
     ]
+
+
+def test_labels_name_the_boxes_where_they_tell_rows_apart_and_are_never_equal() -> None:
+    boxes = [BOXES, BOXES.model_copy(update={"label": "yolox-m"}), BOXES]
+    records = [
+        make_record("a", boxes=found, accuracy_id=f"{number:064d}"[::-1])
+        for number, found in enumerate(boxes, 100000)
+    ]
+    assert labels(records)[1] == "a, boxes of yolox-m"
+    assert len(set(labels(records))) == 3
+
+
+def test_annotated_boxes_have_a_table_of_their_own() -> None:
+    detected = make_record("a", protocol=EvalProtocol(boxes="detector", top_down=TopDown()))
+    told = make_record("b", protocol=EvalProtocol(boxes="ground-truth", top_down=TopDown()))
+    assert len(group([make_record("c"), detected])) == 1
+    groups = group([make_record("c"), told])
+    assert differences(groups) == ["boxes.source"]
 
 
 def test_slug_is_a_file_name() -> None:

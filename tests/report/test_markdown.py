@@ -3,11 +3,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from records import make_dataset, make_environment, make_failure, make_model, make_record
+from records import BOXES, make_dataset, make_environment, make_failure, make_model, make_record
 
+from posebench.config import EvalProtocol, Postprocess, TopDown
 from posebench.record import ClaimInfo, Record
 from posebench.report.groups import reports
 from posebench.report.markdown import page
+
+OKS = Postprocess(nms="oks", nms_threshold=0.9, score_mode="box-keypoint")
 
 
 def written(records: list[Record]) -> str:
@@ -76,3 +79,35 @@ def test_unreadable_pictures_stand_beside_the_status() -> None:
     text = written([make_record(dataset=make_dataset(undecodable=("bad_1.jpg",)))])
     assert "| ok[^" in text
     assert r"1 picture unreadable, scored as empty: bad\_1.jpg." in text
+
+
+def test_top_down_models_tell_their_boxes_and_what_each_person_costs() -> None:
+    whole, *_ = make_record().latency
+    spans = {"detector": (8.0, None), "crop": (1.0, None), "end-to-end": (30.0, (2, 3))}
+    cells = [
+        whole.model_copy(
+            update={
+                "span": span,
+                "people": people,
+                "summary": whole.summary.model_copy(update={"p50_ms": p50}),
+            }
+        )
+        for span, (p50, people) in spans.items()
+    ]
+    record = make_record(
+        "hrnet",
+        boxes=BOXES,
+        protocol=EvalProtocol(boxes="detector", top_down=TopDown(), postprocess=OKS),
+        latency=(*make_record().latency, *cells),
+    )
+    (report,) = reports([record, make_record("one-stage")])
+    text = page(report, {})
+    assert "### Top-down models" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| hrnet | of yolox-s")]
+    assert "score ≥ 0.1" in line
+    assert "| 51.2 | 1.8 |" in line, "box AP, boxes a picture"
+    assert "30.00 (n =" in line
+    assert "2-3 boxes" in text
+    assert "3 boxes without an area were left out" in text
+    assert "1.25 x box, classic warp, quarter-shift, rank by box-keypoint, oks NMS 0.9" in text
+    assert page(reports([make_record("one-stage")])[0], {}).count("Top-down") == 0

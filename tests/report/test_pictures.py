@@ -115,6 +115,13 @@ def test_unmatched_keypoint_is_a_dash() -> None:
     assert figure.axes[0].texts[3].get_text() == "—"
 
 
+def test_models_that_matched_nobody_are_drawn_all_the_same() -> None:
+    data = keypoint_frame([make_record()])
+    data["oks"] = np.nan
+    figure = keypoint_heat_map(data, title="title", caption=CAPTION)
+    assert {text.get_text() for text in figure.axes[0].texts} == {"—"}
+
+
 def test_many_keypoints_carry_no_numbers() -> None:
     data = keypoint_frame([make_record()] * 1)
     wide = data.loc[data.index.repeat(8)].reset_index(drop=True)
