@@ -131,5 +131,5 @@ def types(session: nox.Session) -> None:
 @nox.session
 def perf(session: nox.Session) -> None:
     """Measure the harness itself: ratios taken in one run, see benchmarks/."""
-    session.install(*CONSTRAINTS, EVERYTHING, *_groups("test", "oracles", "perf"))
+    session.install(*CONSTRAINTS, EVERYTHING, ".[mmpose]", *_groups("test", "oracles", "perf"))
     session.run("pytest", "benchmarks", "-s", *session.posargs, env={**QUIET, **os.environ})

@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from posebench_adapters._mmpose_import import import_mmpose
 from scipy import stats
+from support import require_mmpose
 
 from posebench.config import Preprocess, TopDown
 from posebench.pipelines.heatmap_targets import encode_heatmaps
@@ -39,7 +39,7 @@ CODECS: dict[str, dict[str, Any]] = {
 def test_decode(
     benchmark: Any, decode: str, size: tuple[int, int], cells: tuple[int, int], kernel: int
 ) -> None:
-    import_mmpose()
+    require_mmpose()
     from mmpose.registry import KEYPOINT_CODECS
 
     cv2.setNumThreads(1)
