@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from posebench.config import EvalProtocol, resolve_protocol
+from posebench.config import DetectorProtocol, EvalProtocol, resolve_protocol
 from posebench.errors import InputError
 from posebench.pipelines.detected import with_detector
-from posebench.protocols import PoseModel
+from posebench.protocols import OpenSession, PoseModel
 from posebench.registry import import_adapter, recommended_protocol, resolve_reference
+from posebench.types import ModelCard
 from posebench.weights import natural_runtime
 from posebench.worker_runtime import RuntimeHandle
 
@@ -37,6 +39,28 @@ class Loaded:
     framework: str | None
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One model of a request."""
+
+    adapter: ModuleType
+    card: ModelCard
+    weights: Path
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> _Part:
+        entry = resolve_reference(request["reference"])
+        return cls(import_adapter(entry.adapter), entry.card, Path(request["weights"]))
+
+    @property
+    def recommended(self) -> list[Mapping[str, Mapping[str, Any]]]:
+        return recommended_protocol(self.adapter, self.card, self.weights)
+
+    def load(self, protocol: EvalProtocol, open_session: OpenSession | None) -> PoseModel:
+        model: PoseModel = self.adapter.load(self.card, self.weights, protocol, open_session)
+        return model
+
+
 def load(request: Mapping[str, Any], runtime: RuntimeHandle) -> Loaded:
     """Load what a request asks for.
 
@@ -45,38 +69,36 @@ def load(request: Mapping[str, Any], runtime: RuntimeHandle) -> Loaded:
             a top-down model.
         runtime: Of the run.
     """
-    entry = resolve_reference(request["reference"])
-    adapter = import_adapter(entry.adapter)
-    weights = Path(request["weights"])
-    layers: list[Override] = [
-        *recommended_protocol(adapter, entry.card, weights),
-        request["overrides"],
-    ]
+    pose = _Part.of(request)
+    layers: list[Override] = [*pose.recommended, request["overrides"]]
     source = request.get("box_source") or {}
-    if "reference" not in source:
-        protocol = resolve_protocol(*without_detector(layers))
-        model = adapter.load(entry.card, weights, protocol, runtime.open_session)
-        return Loaded(model, protocol, adapter.DECODE_VERSION, entry.card.extra)
-    found = resolve_reference(source["reference"])
-    detecting = import_adapter(found.adapter)
-    detector_weights = Path(source["weights"])
-    recommended = recommended_protocol(detecting, found.card, detector_weights)
-    protocol = resolve_protocol(*_with_detector(layers, recommended, source["name"]))
+    if "reference" in source:
+        return _load_with_detector(pose, layers, source, runtime)
+    protocol = resolve_protocol(*without_detector(layers))
+    model = pose.load(protocol, runtime.open_session)
+    return Loaded(model, protocol, pose.adapter.DECODE_VERSION, pose.card.extra)
+
+
+def _load_with_detector(
+    pose: _Part, layers: Sequence[Override], source: Mapping[str, Any], runtime: RuntimeHandle
+) -> Loaded:
+    part = _Part.of(source)
+    protocol = resolve_protocol(*_with_detector(layers, part.recommended, source["name"]))
     assert protocol.detector is not None, "its name was just set"
-    own = EvalProtocol(
-        preprocess=protocol.detector.preprocess, postprocess=protocol.detector.postprocess
-    )
+    detector = _load_detector(part, protocol.detector, runtime)
+    model = with_detector(detector, pose.load(protocol, runtime.open_session))
+    version = pose.adapter.DECODE_VERSION * 1000 + part.adapter.DECODE_VERSION
+    return Loaded(model, protocol, version, pose.card.extra)
+
+
+def _load_detector(part: _Part, wanted: DetectorProtocol, runtime: RuntimeHandle) -> PoseModel:
+    """Load a detector; what is wrong with it is told in its own fields of the protocol."""
+    protocol = EvalProtocol(preprocess=wanted.preprocess, postprocess=wanted.postprocess)
     try:
-        detector = detecting.load(
-            found.card, detector_weights, own, runtime.beside(natural_runtime(detector_weights))
-        )
+        return part.load(protocol, runtime.beside(natural_runtime(part.weights)))
     except InputError as error:
         remedy = _FIELD.sub(r"protocol.detector.\1.", error.remedy)
-        message = f"the detector {source['name']}: {error.args[0]}"
-        raise type(error)(message, remedy=remedy) from error
-    pose = adapter.load(entry.card, weights, protocol, runtime.open_session)
-    version = adapter.DECODE_VERSION * 1000 + detecting.DECODE_VERSION
-    return Loaded(with_detector(detector, pose), protocol, version, entry.card.extra)
+        raise type(error)(f"the detector {wanted.name}: {error.args[0]}", remedy=remedy) from error
 
 
 def _with_detector(
