@@ -15,7 +15,11 @@ nox.options.sessions = ["lint", "types", "tests", "tests_mmpose"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
-EVERYTHING = ".[onnxruntime,openvino,report,ultralytics,rfdetr,rfdetr-pose-train,cross-check]"
+EVERYTHING = (
+    ".[onnxruntime,openvino,report,ultralytics,rfdetr,"
+    "rfdetr-pose-train,rdpose-train,mpii,cross-check]"
+)
+PARALLEL = ("-n", "auto", "--maxprocesses=4", "--dist", "loadfile")
 QUIET = {"OMP_NUM_THREADS": "1", "YOLO_AUTOINSTALL": "false", "HF_HUB_OFFLINE": "1"}
 
 
@@ -45,21 +49,29 @@ def train_hrnet_demo(session: nox.Session) -> None:
 
 
 @nox.session
+def train_rdpose_demo(session: nox.Session) -> None:
+    """Train small networks with and without feature decoupling, and compare them."""
+    session.install(*CONSTRAINTS, "-e", ".[onnxruntime,rdpose-train]")
+    session.run("python", "benchmarks/train_rdpose_demo.py", *session.posargs, env=QUIET)
+    session.run("python", "benchmarks/compare_rdpose_demo.py", *session.posargs, env=QUIET)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run every test but mmpose's, with every framework and every oracle installed."""
     session.install(*CONSTRAINTS, "-e", EVERYTHING, *_groups("test", "oracles"))
     session.install("--no-deps", "tests/plugin")
     env = {**QUIET, "POSEBENCH_REQUIRE_FRAMEWORKS": "1"}
-    session.run("pytest", "tests", "-m", "not mmpose", *session.posargs, env=env)
+    session.run("pytest", "tests", *PARALLEL, "-m", "not mmpose", *session.posargs, env=env)
 
 
 @nox.session
 def tests_mmpose(session: nox.Session) -> None:
     """Run the tests that need mmpose, as a framework or as an oracle."""
-    session.install(*CONSTRAINTS, "-e", ".[mmpose,ultralytics]", *_groups("test", "oracles"))
+    session.install(*CONSTRAINTS, "-e", ".[mmpose,rdpose,ultralytics]", *_groups("test", "oracles"))
     env = {**QUIET, "POSEBENCH_REQUIRE_FRAMEWORKS": "1"}
     elsewhere = "--ignore=tests/pose_model"  # needs the packages of another session to be read
-    session.run("pytest", "tests", elsewhere, "-m", "mmpose", *session.posargs, env=env)
+    session.run("pytest", "tests", elsewhere, *PARALLEL, "-m", "mmpose", *session.posargs, env=env)
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
@@ -71,7 +83,7 @@ def tests_core(session: nox.Session, numpy: str) -> None:
     session.install("-e", ".[onnxruntime,report]", *_groups("test"), f"numpy=={numpy}.*")
     session.install("pycocotools")
     session.install("--no-deps", "tests/plugin")
-    session.run("pytest", "tests", "-m", "not mmpose", *session.posargs, env=QUIET)
+    session.run("pytest", "tests", *PARALLEL, "-m", "not mmpose", *session.posargs, env=QUIET)
 
 
 @nox.session
@@ -96,7 +108,7 @@ def _check_contents(session: nox.Session, wheel: Path) -> None:
     """Nothing called ``adapters`` or ``tests`` may ever be installed."""
     with zipfile.ZipFile(wheel) as archive:
         top = {name.split("/")[0] for name in archive.namelist()}
-    expected = {"posebench", "posebench_adapters", "rfdetr_pose"}
+    expected = {"posebench", "posebench_adapters", "rdpose", "rfdetr_pose"}
     if {name for name in top if not name.endswith(".dist-info")} != expected:
         session.error(f"{wheel.name} holds {sorted(top)}, expected {sorted(expected)}")
 

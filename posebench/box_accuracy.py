@@ -46,4 +46,5 @@ def _people(ground_truth: GroundTruth) -> GroundTruth:
         *("num_keypoints", "class_ids"),
     )
     kept = {name: getattr(ground_truth, name)[of_people] for name in rows}
-    return replace(ground_truth, class_names=ground_truth.class_names[:1], **kept)
+    names = ground_truth.class_names[:1]
+    return replace(ground_truth, class_names=names, head_sizes=None, **kept)

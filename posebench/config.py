@@ -155,6 +155,21 @@ class Evaluation(_Frozen):
     per_keypoint_ap: bool = False
 
 
+class Pckh(_Frozen):
+    """From joints of annotated people to PCKh."""
+
+    comparison: Literal["<=", "<"] = Field(
+        "<=",
+        description="whether a joint at exactly the threshold is right; <=: as HRNet's code, <: as "
+        "mmpose's",
+    )
+    mapping: Literal["none", "coco17-to-mpii16"] = Field(
+        "none",
+        description="coco17-to-mpii16: the twelve joints of the limbs are taken over, pelvis and "
+        "thorax are the middle of hips and shoulders, upper neck and head top are not scored",
+    )
+
+
 class EvalProtocol(_Frozen):
     """Every choice that changes a figure and is not in the artifact or the dataset."""
 
@@ -167,6 +182,7 @@ class EvalProtocol(_Frozen):
     )
     top_down: TopDown | None = Field(None, description="None: the model takes whole pictures")
     detector: DetectorProtocol | None = Field(None, description="None: boxes are not detected")
+    pckh: Pckh | None = Field(None, description="None: the dataset is scored by the OKS")
 
 
 def resolve_protocol(*overrides: Mapping[str, Mapping[str, Any]]) -> EvalProtocol:
@@ -289,7 +305,7 @@ def identifying(protocol: EvalProtocol) -> dict[str, Any]:
     return {k: v for k, v in document.items() if k not in _PARTS or v is not None}
 
 
-_PARTS = ("top_down", "detector")
+_PARTS = ("top_down", "detector", "pckh")
 ACCURACY_ID_VERSION = 1
 """Raised whenever posebench's own pipelines or evaluator would give other figures."""
 LATENCY_ID_VERSION = 1

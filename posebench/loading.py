@@ -10,6 +10,7 @@ from typing import Any
 from posebench.box_source import DETECTOR, BoxSource
 from posebench.config import EvalProtocol, RunConfig, accuracy_id, latency_id
 from posebench.errors import InputError
+from posebench.pckh_run import check_keypoints, is_scored_by_pckh, with_pckh
 from posebench.protocols import Dataset
 from posebench.record import ArtifactInfo, Environment, Runtime
 from posebench.registry import ModelRequest
@@ -116,6 +117,8 @@ def load_model(
         InputError: It does not run where the run wants it, or has another number of keypoints.
     """
     overrides = config.model_dump(mode="json")["protocol"]
+    if is_scored_by_pckh(dataset):
+        overrides = with_pckh(overrides)
     with tempfile.TemporaryDirectory() as folder:  # holds the boxes until they are read
         reply = worker.ask(
             {
@@ -167,6 +170,9 @@ def _check_skeleton(request: ModelRequest, loaded: LoadedModel, dataset: Dataset
             f"{request.label} finds people but no keypoints.",
             remedy=f"Use it for a top-down model: --boxes {request.label}.",
         )
+    if loaded.protocol.pckh is not None:
+        check_keypoints(request.label, loaded.num_keypoints, loaded.protocol.pckh, dataset)
+        return
     expected = len(dataset.skeleton.keypoints)
     if loaded.num_keypoints != expected:
         raise InputError(

@@ -12,12 +12,14 @@ from posebench import __version__, environment, store
 from posebench.box_source import BoxSource, box_source
 from posebench.cache import atomic_path
 from posebench.checkpoints import TRUST_CONFIGS_VARIABLE, TRUST_VARIABLE
-from posebench.config import RunConfig
+from posebench.config import EvalProtocol, RunConfig
 from posebench.errors import PosebenchError
 from posebench.evaluation import evaluate
 from posebench.latency.measure import Samples
 from posebench.latency.summary import cells
 from posebench.loading import LoadedModel, load_model
+from posebench.pckh_evaluation import evaluate_pckh
+from posebench.pckh_run import check_model
 from posebench.predictions import read_predictions, to_detections
 from posebench.protocols import Dataset
 from posebench.record import BoxesInfo, Failure, Measured, Record, TaskAccuracy
@@ -119,6 +121,7 @@ class ModelRun:
 
     def _measure(self) -> tuple[Record, bool]:
         self._observer.stage(self._request.label, "load")
+        check_model(self._request, self._dataset)
         self._boxes = box_source(self._config, self._request, self._dataset, self._truth)
         self._weights = require_weights(self._request.card, self._request.weights)
         worker = WorkerClient(
@@ -194,10 +197,19 @@ class ModelRun:
             self._observer.advanced,
         )
         self._observer.stage(self._request.label, "evaluate")
-        detections = to_detections(read_predictions(folder / "predictions"), self._truth.image_ids)
-        matches, accuracy = evaluate(self._truth, detections, loaded.protocol.evaluation)
-        matches.save(folder / "matches.npz")
+        accuracy = self._evaluate(loaded.protocol, folder)
         self._good = []  # what there was names other predictions
+        return accuracy
+
+    def _evaluate(self, protocol: EvalProtocol, folder: Path) -> dict[str, TaskAccuracy]:
+        predictions = read_predictions(folder / "predictions")
+        if protocol.pckh is not None:
+            found, accuracy = evaluate_pckh(self._dataset, predictions, protocol.pckh)
+            found.save(folder / "pckh.npz")
+            return accuracy
+        detections = to_detections(predictions, self._truth.image_ids)
+        matches, accuracy = evaluate(self._truth, detections, protocol.evaluation)
+        matches.save(folder / "matches.npz")
         return accuracy
 
     def _time(self, worker: WorkerClient, loaded: LoadedModel) -> Samples:

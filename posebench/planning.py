@@ -15,6 +15,7 @@ from posebench.checkpoints import trusted_configs
 from posebench.config import RunConfig, describe_validation, resolve_protocol
 from posebench.datasets.loading import open_dataset
 from posebench.errors import InputError
+from posebench.pckh_run import check_wishes
 from posebench.protocols import Dataset
 from posebench.registry import ModelRequest, select
 from posebench.weights import natural_runtime, weights_path
@@ -92,6 +93,7 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
             remedy="Give one to a top-down model with --boxes.",
         )
     dataset = open_dataset(config.dataset, sigmas=protocol.evaluation.sigmas, download=download)
+    check_wishes(config, dataset)
     return Plan(config, models, dataset)
 
 

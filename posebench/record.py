@@ -21,6 +21,26 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Interval(_Model):
+    """A percentile interval of a figure, by the bootstrap.
+
+    Attributes:
+        low: Lower bound, in the unit of the figure.
+        high: Upper bound.
+        level: Share of the replicates between them, 0..1.
+        replicates: How often ``resampled`` were drawn with replacement.
+        seed: Of the draws.
+        resampled: What was drawn.
+    """
+
+    low: float
+    high: float
+    level: float
+    replicates: int
+    seed: int
+    resampled: Literal["images"] = "images"
+
+
 class Estimate(_Model):
     """A figure, or the reason why there is none.
 
@@ -29,12 +49,14 @@ class Estimate(_Model):
         reason: Why ``value`` is None; None otherwise.
         unit: ``fraction`` (0..1), ``ms``, ``mb``, ``count``.
         higher_is_better: Direction in which the figure improves.
+        interval: How far it may move with the choice of pictures; None if that was not computed.
     """
 
     value: float | None
     reason: str | None = None
     unit: str = "fraction"
     higher_is_better: bool = True
+    interval: Interval | None = None
 
 
 class KeypointScore(_Model):
@@ -58,11 +80,13 @@ class TaskAccuracy(_Model):
         figures: The task's own figures by their field name, e.g. ``AP``, ``AP50``, ``APm``.
         per_keypoint: By keypoint name; empty for tasks without keypoints.
         evaluator: Name and version of what computed them.
+        notes: What a user should know of the figures, one sentence each.
     """
 
     figures: dict[str, Estimate]
     per_keypoint: dict[str, KeypointScore] = Field(default_factory=dict)
     evaluator: str
+    notes: tuple[str, ...] = ()
 
 
 class LatencySummary(_Model):
@@ -259,7 +283,7 @@ class Record(_Model):
         latency_id: Identity of the latency figures, likewise.
         created_at: UTC time at which the record was written.
         boxes: Where a top-down model got its boxes from; None for one of whole pictures.
-        accuracy: Figures by task: ``keypoints``, ``bbox``.
+        accuracy: Figures by task: ``keypoints`` and ``bbox``, or ``pckh``.
         latency: One cell a span; empty when it was not measured.
         files: sha256 of the side files beside the record, by relative name.
     """

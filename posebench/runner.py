@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from posebench import store
 from posebench.config import RunConfig
 from posebench.model_run import ModelRun, RunObserver
+from posebench.pckh_run import check_wishes
 from posebench.protocols import Dataset
 from posebench.record import Record
 from posebench.recording import scored_identity
@@ -26,9 +27,11 @@ def run(
         One Record a model, in order. They are written below ``config.out`` as they are made.
 
     Raises:
-        InputError: ``config.out`` cannot be written. Whatever goes wrong with a model is in its
+        InputError: ``config.out`` cannot be written, or the dataset is scored by PCKh and the run
+            has no annotated boxes. Whatever goes wrong with a model is in its
             Record instead.
     """
+    check_wishes(config, dataset)
     store.check_writable(config.out)
     truth = dataset.ground_truth()
     identity = scored_identity(dataset)

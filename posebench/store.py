@@ -1,8 +1,9 @@
 """Records on disk.
 
-A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``predictions/`` and ``matches.npz``,
-and for each latency protocol and machine a ``record-<latency id>.json`` with its
-``latency-<latency id>.npz``; ``record.json`` if latency was not measured. A published one is
+A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``predictions/`` and ``matches.npz``
+or, for MPII, ``pckh.npz``; for each latency protocol and machine a ``record-<latency id>.json``
+with its ``latency-<latency id>.npz``; ``record.json`` if latency was not measured. A published one
+is
 ``results/<dataset>/<model>/<accuracy id>-<latency id>/``, so that folders of several machines are
 merged by copying them into one another.
 """
@@ -29,7 +30,7 @@ RECORD_NAME = "record.json"
 RECORD_PATTERN = "record*.json"
 UNRESOLVED = "unresolved"
 """Folder of a record that failed before its identity was known."""
-PUBLISHED_FILES = ("matches.npz",)
+PUBLISHED_FILES = ("matches.npz", "pckh.npz")
 _ID_LENGTH = 12
 
 
@@ -161,7 +162,8 @@ def publish(path: Path, results: Path) -> Path:
 def side_files(folder: Path, latency_id: str | None) -> dict[str, str]:
     """sha256 of the files that belong to a run's record, by relative name."""
     latency = [folder / latency_name(latency_id)] if latency_id else []
-    paths = [folder / "matches.npz", *(folder / "predictions").glob("shard-*"), *latency]
+    scored = [folder / name for name in PUBLISHED_FILES]
+    paths = [*scored, *(folder / "predictions").glob("shard-*"), *latency]
     return {p.relative_to(folder).as_posix(): file_sha256(p) for p in sorted(paths) if p.exists()}
 
 

@@ -174,6 +174,7 @@ class GroundTruth:
         class_ids: (G,) int64 zero-based class of each annotation.
         class_names: Names of the classes.
         area_source: What ``areas`` are: ``segment``, or how they were derived.
+        head_sizes: (G,) float64 px, what PCKh divides distances by; None where there is no PCKh.
     """
 
     image_ids: IntArray
@@ -188,6 +189,7 @@ class GroundTruth:
     class_ids: IntArray
     class_names: tuple[str, ...] = ("person",)
     area_source: str = "segment"
+    head_sizes: Float64Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

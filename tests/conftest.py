@@ -25,6 +25,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("POSEBENCH_TEST_DATA") or ROOT.parent / "shared" / "data")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the process that gathers what parallel ones report read the warnings of Lightning."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        from rfdetr_pose.torchvision_import import repair_torchvision
+
+        repair_torchvision()
+
+
 def _require(path: Path) -> Path:
     if path.exists():
         return path

@@ -34,6 +34,10 @@ def require(module: str) -> ModuleType:
 
         imported: ModuleType = import_ultralytics()
         return imported
+    if module == "timm":  # it imports torchvision
+        from rfdetr_pose.torchvision_import import repair_torchvision
+
+        repair_torchvision()
     return importlib.import_module(module)
 
 

@@ -34,6 +34,7 @@ ALLOWED = {
     "artifacts": {"artifacts", "cache", "errors", "types"},
     "sessions": {"artifacts", "types", "errors", "cache", "protocols", "config", "sessions"},
     "pipelines": {"artifacts", "types", "errors", "protocols", "config", "pipelines"},
+    "visualize": {"types", "errors", "cache", "predictions", "datasets", "metrics", "visualize"},
     "mirror": {"errors"},
     "weights": {"cache", "config", "errors", "mirror", "types"},
     "latency": {"types", "protocols", "config", "record", "latency"},
@@ -95,8 +96,9 @@ def test_adapters_use_the_seams_only() -> None:
                 assert rest.split(".")[0] in allowed, f"{file.name} imports {name}"
 
 
-def test_rfdetr_pose_stands_alone() -> None:
-    files = _modules("adapters/rfdetr_pose")
+@pytest.mark.parametrize("package", ["rdpose", "rfdetr_pose"])
+def test_our_own_models_stand_alone(package: str) -> None:
+    files = _modules(f"adapters/{package}")
     assert files
     for file in files:
         packages = {name.partition(".")[0] for name in _imports(file, top_level=False)}

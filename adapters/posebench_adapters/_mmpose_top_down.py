@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from posebench_adapters._export_cache import exported
+from posebench_adapters._heatmap_network import open_heatmap_network
 from posebench_adapters._mmpose_checkpoint import build
 from posebench_adapters._mmpose_config import find_config, read_config
 from posebench_adapters._mmpose_heatmaps import describe, export, metainfo_of
@@ -28,14 +29,12 @@ from posebench.config import EvalProtocol, TopDown
 from posebench.errors import InputError, WeightsError
 from posebench.pipelines.crops import padded_areas, plan_crops
 from posebench.pipelines.heatmap_head import HeatmapHead, head_from_metadata
-from posebench.pipelines.network_cost import onnx_cost
 from posebench.pipelines.ranking import (
     boxes_to_look_into,
     nobody,
     rank_people,
     required_top_down,
 )
-from posebench.pipelines.top_down import TopDownModel
 from posebench.protocols import OpenSession, PoseModel
 from posebench.types import Artifact, Image, ModelCard, ModelCost, PersonBoxes, Prediction
 
@@ -69,7 +68,7 @@ def load(
     if format_of(weights) == "onnx":
         if open_session is None:
             raise InputError(f"{weights}: an .onnx file has no native runtime.")
-        return _open(weights, protocol, open_session, [artifact(weights, "network")])
+        return open_heatmap_network(weights, protocol, open_session, [artifact(weights, "network")])
     if not card.aliases:
         raise WeightsError(f"{weights}: {card.name} runs from an exported .onnx file.")
     config = read_config(find_config(card.aliases[0]))
@@ -79,7 +78,8 @@ def load(
         files = [checkpoint, _configuration(config, head)]
         return NativeTopDown(build(config, weights), config, head, protocol, files)
     network = _exported(config, head, weights)
-    return _open(network, protocol, open_session, [artifact(network, "network"), checkpoint])
+    artifacts = [artifact(network, "network"), checkpoint]
+    return open_heatmap_network(network, protocol, open_session, artifacts)
 
 
 def recommend(card: ModelCard, weights: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -119,21 +119,6 @@ def card_for(path: Path) -> ModelCard:
         protocol=head.protocol,
         note="Described by its mmpose configuration.",
     )
-
-
-def _open(
-    path: Path, protocol: EvalProtocol, open_session: OpenSession, artifacts: list[Artifact]
-) -> PoseModel:
-    session = open_session(path)
-    head = head_from_metadata(session.metadata)
-    if head is None:
-        raise InputError(
-            f"{path.name}: does not say what its heat maps are.",
-            remedy="Give the checkpoint; posebench exports it.",
-        )
-    pre = protocol.preprocess
-    cost = onnx_cost(path, (1, 3, pre.input_height, pre.input_width))
-    return TopDownModel(session, head, protocol, artifacts=artifacts, cost=cost)
 
 
 def _configuration(config: Any, head: HeatmapHead) -> Artifact:

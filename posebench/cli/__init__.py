@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": "run.run",
     "dataset": "dataset.dataset",
     "evaluate": "evaluate.evaluate",
+    "visualize": "visualize.visualize",
     "publish": "publish.publish",
     "report": "report.report",
 }

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posebench.cache import HashedFile, collector_paused
+from posebench.cli.evaluate_pckh import SUFFIX, evaluate_mat
+from posebench.cli.evaluate_pckh import render as render_pckh
 from posebench.cli.options import OutputFormat, parse_sigmas
 
 if TYPE_CHECKING:
@@ -56,9 +58,14 @@ class Mode(str, Enum):
 
 @collector_paused()
 def evaluate(
-    annotations: Annotated[Path, typer.Option(help="COCO keypoint annotation JSON.")],
+    annotations: Annotated[
+        Path, typer.Option(help="COCO keypoint annotation JSON, or MPII's gt_valid.mat.")
+    ],
     predictions: Annotated[
-        Path, typer.Option(help="COCO results JSON, or posebench's shard-*.npz or their folder.")
+        Path,
+        typer.Option(
+            help="COCO results JSON, or posebench's shard-*.npz or their folder; for MPII a .mat."
+        ),
     ],
     protocol: Annotated[
         RulesOf, typer.Option(help="Whose rules; other than COCO's are told apart one by one.")
@@ -92,6 +99,18 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score anybody's predictions by the rules of the COCO keypoint challenge, or by others."""
+    if annotations.suffix.lower() == SUFFIX:
+        _check_none_given(
+            sigmas,
+            per_keypoint_ap,
+            limit,
+            max_dets,
+            score_threshold,
+            score_mode,
+            cross_check,
+            compat,
+        )
+        return _evaluate_mat(annotations, predictions, protocol, output)
     reading = HashedFile(annotations)  # Done before numpy is imported, which takes longer.
     from posebench.conventions.ladder import Wish
     from posebench.datasets.coco import CocoDataset
@@ -127,6 +146,30 @@ def evaluate(
         content["cross_check"] = found.document()
         content["notes"] += notes
     _show(content, output)
+
+
+_OKS_OPTIONS = (
+    *("--sigmas", "--per-keypoint-ap", "--limit", "--max-dets", "--score-threshold"),
+    *("--score-mode", "--cross-check", "--compat"),
+)
+
+
+def _check_none_given(*values: object) -> None:
+    """Refuse what PCKh does not know; the values of ``_OKS_OPTIONS``."""
+    for name, value in zip(_OKS_OPTIONS, values, strict=True):
+        if value is not None and value is not False:
+            raise typer.BadParameter("MPII is scored by PCKh, not by the OKS", param_hint=name)
+
+
+def _evaluate_mat(
+    annotations: Path, predictions: Path, protocol: RulesOf, output: OutputFormat
+) -> None:
+    if protocol is not RulesOf.coco:
+        raise typer.BadParameter("MPII is scored by PCKh alone", param_hint="--protocol")
+    content = evaluate_mat(annotations, predictions)
+    for note in content["notes"]:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(render_pckh(content, output))
 
 
 def _check_options(

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from posebench.record import Record
+from posebench.report.scores import scores_of
 
 
 class RunProgress:
@@ -73,8 +74,10 @@ def _line(record: Record, *, kept: bool) -> str:
         reason = escape(f"{record.failure.message} {record.failure.remedy}".rstrip())
         colour = "yellow" if record.status == "skipped" else "red"
         return f"[{colour}]{record.status}[/] {label}: {reason}"
-    ap = record.figure("keypoints", "AP")
-    figures = [f"AP {ap:.4f}" if ap is not None else "AP -"]
+    ap, pckh = record.figure("keypoints", "AP"), record.figure("pckh", "PCKh@0.5")
+    name = "AP" if pckh is None else scores_of([record]).main_title
+    figure = ap if pckh is None else pckh
+    figures = [f"{name} {figure:.4f}" if figure is not None else f"{name} -"]
     whole = record.span("end-to-end")
     if whole is not None:
         figures.append(f"end-to-end p50 {whole.p50_ms:.1f} ms")

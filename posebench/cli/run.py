@@ -22,7 +22,7 @@ def run(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Known name, data.yaml, or the name to give to --annotations."),
+        typer.Option(help="Known name, data.yaml, folder, or the name to give to --annotations."),
     ] = None,
     annotations: Annotated[Path | None, typer.Option(help="COCO keypoints JSON.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the pictures.")] = None,
@@ -44,6 +44,10 @@ def run(
         str | None, typer.Option(help="Numbers separated by commas, or a file, one a keypoint.")
     ] = None,
     per_keypoint_ap: Annotated[bool, typer.Option(help="Also AP keypoint by keypoint.")] = False,
+    map_keypoints: Annotated[
+        str | None,
+        typer.Option(help="coco17-to-mpii16: score COCO's keypoints on MPII, head left out."),
+    ] = None,
     latency: Annotated[
         bool | None, typer.Option("--latency/--no-latency", help="Measure latency too, or not.")
     ] = None,
@@ -76,7 +80,7 @@ def run(
         "precision": precision,
         "device": device,
         "threads": threads,
-        "protocol": {"evaluation": evaluation},
+        "protocol": {"evaluation": evaluation, "pckh": {"mapping": map_keypoints}},
         "latency": {"enabled": latency},
         "trust_checkpoints": trust_checkpoint,
         "trust_configs": trust_config,

@@ -74,7 +74,9 @@ def ground_truth_boxes(ground_truth: GroundTruth, dataset: Dataset) -> dict[int,
     """The annotated people as mmpose evaluates with annotated boxes.
 
     These are people of no crowd, with at least one labelled keypoint and a box that has an area
-    after its corners were moved to x 0..width - 1 and y 0..height - 1. Their score is 1.
+    after its corners were moved to x 0..width - 1 and y 0..height - 1. Their score is 1. Where
+    people are scored by PCKh, all of them are looked for, in boxes that stay as they are, as in
+    HRNet's code for MPII.
 
     Args:
         ground_truth: Annotations of the dataset.
@@ -84,6 +86,9 @@ def ground_truth_boxes(ground_truth: GroundTruth, dataset: Dataset) -> dict[int,
         Boxes by image id, of every image, in the order of the annotations.
     """
     images, image_ids = ground_truth.image_index, ground_truth.image_ids.tolist()
+    if ground_truth.head_sizes is not None:
+        corners = _corners(ground_truth.boxes)
+        return _by_image(corners, np.ones(len(corners)), images, image_ids)
     corners = np.clip(_corners(ground_truth.boxes), 0, _limits(dataset, image_ids)[images] - 1)
     labelled = ground_truth.num_keypoints > 0
     labelled &= ground_truth.keypoints[:, :, :2].max(axis=(1, 2)) > 0

@@ -11,6 +11,7 @@ from posebench.types import GroundTruth, IntArray
 
 def only_people(ground_truth: GroundTruth, rows: IntArray) -> GroundTruth:
     """Some of the annotations, on all pictures."""
+    head_sizes = ground_truth.head_sizes
     return replace(
         ground_truth,
         image_index=ground_truth.image_index[rows],
@@ -21,6 +22,7 @@ def only_people(ground_truth: GroundTruth, rows: IntArray) -> GroundTruth:
         is_crowd=ground_truth.is_crowd[rows],
         num_keypoints=ground_truth.num_keypoints[rows],
         class_ids=ground_truth.class_ids[rows],
+        head_sizes=None if head_sizes is None else head_sizes[rows],
     )
 
 

@@ -58,9 +58,33 @@ CROWDPOSE14 = Skeleton(
 
 COCO_WHOLEBODY133 = whole_body(COCO17)
 
+# MPII defines no sigmas and no OKS. These are mmpose's (configs/_base_/datasets/mpii.py), adapted
+# from COCO's: they serve to suppress people who were found twice. No OKS is reported with them.
+_MPII_SIGMAS = (
+    *(0.089, 0.083, 0.107, 0.107, 0.083, 0.089, 0.026, 0.026, 0.026, 0.026),
+    *(0.062, 0.072, 0.179, 0.179, 0.072, 0.062),
+)
+
+MPII16 = Skeleton(
+    name="mpii16",
+    keypoints=(
+        *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+        *("pelvis", "thorax", "upper_neck", "head_top"),
+        *("right_wrist", "right_elbow", "right_shoulder"),
+        *("left_shoulder", "left_elbow", "left_wrist"),
+    ),
+    sigmas=_MPII_SIGMAS,
+    flip_pairs=((0, 5), (1, 4), (2, 3), (10, 15), (11, 14), (12, 13)),
+    edges=(
+        *((0, 1), (1, 2), (2, 6), (6, 3), (3, 4), (4, 5), (6, 7), (7, 8), (8, 9)),
+        *((8, 12), (12, 11), (11, 10), (8, 13), (13, 14), (14, 15)),
+    ),
+)
+
 SKELETONS: dict[str, Skeleton] = {
-    skeleton.name: skeleton for skeleton in (COCO17, CROWDPOSE14, COCO_WHOLEBODY133)
+    skeleton.name: skeleton for skeleton in (COCO17, CROWDPOSE14, COCO_WHOLEBODY133, MPII16)
 }
+_SCORED_BY_OKS = tuple(s for s in SKELETONS.values() if s is not MPII16)
 
 _OTHER_NAMES = {"tophead": "head"}
 """Of the same keypoint, as other files spell it."""
@@ -104,7 +128,7 @@ def make_skeleton(
     if sigmas is None and known is None:
         raise InputError(
             f"{source}: {count} keypoints that are not the 17 of COCO, so their sigmas are "
-            f"unknown. (Known by their names: {', '.join(SKELETONS)}.)",
+            f"unknown. (Known by their names: {', '.join(s.name for s in _SCORED_BY_OKS)}.)",
             remedy=f"Give {count} numbers with --sigmas.",
         )
     if sigmas is not None and len(sigmas) != count:
@@ -118,11 +142,14 @@ def make_skeleton(
 
 
 def recognise(names: Sequence[str], count: int) -> Skeleton | None:
-    """The known skeleton of ``count`` keypoints with these names (or none), if there is one."""
+    """The known skeleton of ``count`` keypoints with these names (or none), if there is one.
+
+    MPII's is not among them: what is recognised here is scored by the OKS.
+    """
     if not names:  # Fourteen keypoints may be anybody's; seventeen have always meant COCO.
         return COCO17 if count == len(COCO17.keypoints) else None
     wanted = [_plain(name) for name in names]
-    for skeleton in SKELETONS.values():
+    for skeleton in _SCORED_BY_OKS:
         if count == len(wanted) and wanted == [_plain(name) for name in skeleton.keypoints]:
             return skeleton
     return None

@@ -15,7 +15,8 @@ from posebench.report.groups import Group, Report, reports
 from posebench.report.heat_map import keypoint_heat_map
 from posebench.report.markdown import MARKER, page
 from posebench.report.plots import save
-from posebench.report.scatter import ap_latency, pareto_front
+from posebench.report.scatter import accuracy_latency, pareto_front
+from posebench.report.scores import AP_SCORES, scores_of
 from posebench.report.summary import machine_text, runtime_text
 from posebench.report.table import data_frame, keypoint_frame
 
@@ -125,20 +126,24 @@ def _heat_map(report: Report, group: Group) -> Picture | None:
 
 
 def _scatter(report: Report, group: Group) -> Picture | None:
-    data = data_frame(group.measured)[["model", "AP", "end_to_end_p50_ms", "network_p50_ms"]]
-    data = data.dropna(subset=["AP", "end_to_end_p50_ms"])
+    scores = scores_of(group.measured)
+    plotted = [scores.main, "end_to_end_p50_ms"]
+    data = data_frame(group.measured)[["model", *plotted, "network_p50_ms"]]
+    data = data.dropna(subset=plotted)
     if data.empty:
         return None
-    latency_ms, ap = (np.asarray(data[name], np.float64) for name in ("end_to_end_p50_ms", "AP"))
-    data = data.assign(pareto=pareto_front(latency_ms, ap))
-    title = "AP against latency"
+    accuracy, latency_ms = (np.asarray(data[name], np.float64) for name in plotted)
+    data = data.assign(pareto=pareto_front(latency_ms, accuracy))
+    label = "keypoint AP" if scores is AP_SCORES else scores.main_title
+    stem = "ap" if scores is AP_SCORES else scores.task
+    title = f"{scores.main_title} against latency"
     heading = f"{title} on {report.name}"
     caption = ["End-to-end: from the decoded picture to final keypoints.", *_machine(group)]
     return Picture(
-        stem=Path(report.name) / f"ap-latency-{group.slug}",
+        stem=Path(report.name) / f"{stem}-latency-{group.slug}",
         title=title,
         data=data,
-        draw=lambda: ap_latency(data, title=heading, caption=caption),
+        draw=lambda: accuracy_latency(data, scores.main, label, title=heading, caption=caption),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from posebench.config import identity
 from posebench.record import Record
+from posebench.report.scores import main_figure
 
 NO_DATASET = "no-dataset"
 """Name of the report on runs that all failed before their dataset was opened."""
@@ -20,7 +21,7 @@ class Group:
 
     Attributes:
         setting: What the records have in common, flat: ``runtime.version`` → ``1.20.1``.
-        records: Best AP first, then by label; those without figures last.
+        records: Best AP or PCKh@0.5 first, then by label; those without figures last.
     """
 
     setting: Mapping[str, Any]
@@ -129,14 +130,16 @@ def _setting(record: Record) -> dict[str, Any] | None:
         "boxes": {"source": "ground-truth" if told else "none"},
         **scoring,
     }
+    if record.protocol.pckh is not None:
+        nested["pckh"] = record.protocol.pckh.model_dump()
     return {f"{part}.{key}": v for part, fields in nested.items() for key, v in fields.items()}
 
 
 def _rank(record: Record) -> tuple[bool, float, str, str]:
-    ap = record.figure("keypoints", "AP")
+    figure = main_figure(record)
     return (
         record.status != "ok",
-        -(ap if ap is not None else -1.0),
+        -(figure if figure is not None else -1.0),
         record.model.label,
         record.created_at.isoformat(),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from posebench.record import ClaimInfo, Estimate, Record
+from posebench.record import ClaimInfo, Estimate, Record, TaskAccuracy
 from posebench.report.groups import Group, Report, differences, labels
+from posebench.report.scores import AP_SCORES, Column, Scores, scores_of
 from posebench.report.summary import (
     boxes_text,
     counted,
@@ -19,11 +20,11 @@ from posebench.report.summary import (
     unreadable_text,
 )
 from posebench.report.table import (
-    COLUMNS,
     DETECTED_SPANS,
     SPANS,
     UNMATCHED,
     Row,
+    columns_of,
     latency,
     published_text,
     rows,
@@ -62,9 +63,10 @@ def page(report: Report, pictures: dict[str, list[tuple[str, str]]]) -> str:
 
 
 def _section(group: Group, pictures: Sequence[tuple[str, str]], notes: Footnotes) -> list[str]:
-    lines = rows(group.records)
+    lines, scores = rows(group.records), scores_of(group.records)
     measured = [row for row in lines if row.record.status == "ok"]
-    parts = [f"## {_heading(group)}", _accuracy_table(lines, notes), _caption(group)]
+    parts = [f"## {_heading(group)}", _accuracy_table(lines, scores, notes)]
+    parts += [_caption(group, scores)]
     if measured:
         parts += ["### Latency", _latency_table(measured, notes)]
         parts += _top_down(measured, notes)
@@ -87,20 +89,28 @@ def _heading(group: Group) -> str:
     return f"{escape(' · '.join(filter(None, parts)))} (setting `{group.key}`)"
 
 
-def _accuracy_table(lines: Sequence[Row], notes: Footnotes) -> str:
-    titles = ["model", *(column.title for column in COLUMNS)]
-    published = titles.index("AR") + 2  # after box AP, beside the measured accuracy
-    titles[published:published] = ["published AP"]
+def _accuracy_table(lines: Sequence[Row], scores: Scores, notes: Footnotes) -> str:
+    columns = columns_of(scores)
+    titles = ["model", *(column.title for column in columns)]
+    published = len(titles) - 2  # before the latencies, beside the measured accuracy
+    titles[published:published] = [f"published {scores.main}"]
     body = []
     for row in lines:
         failed = row.record.status != "ok"
         cells = [
-            EMPTY if failed else _figure(row.figures[column.key], column.text, notes)
-            for column in COLUMNS
+            EMPTY if failed else _cell(row.figures[column.key], column, scores, notes)
+            for column in columns
         ]
-        cells[published - 1 : published - 1] = [_published(row, notes)]
+        cells[published - 1 : published - 1] = [_published(row, scores, notes)]
         body.append([escape(row.label), *cells, _status(row.record, notes)])
     return table([*titles, "status"], body)
+
+
+def _cell(figure: Estimate, column: Column, scores: Scores, notes: Footnotes) -> str:
+    """A figure; the main one with its interval, which would make a table of all too wide."""
+    if figure.value is not None and column.key == scores.main:
+        return column.cell(figure)
+    return _figure(figure, column.text, notes)
 
 
 def _figure(figure: Estimate, text: Callable[[float], str], notes: Footnotes) -> str:
@@ -109,9 +119,9 @@ def _figure(figure: Estimate, text: Callable[[float], str], notes: Footnotes) ->
     return EMPTY + notes.mark(escape(sentence(figure.reason or "not measured")))
 
 
-def _published(row: Row, notes: Footnotes) -> str:
+def _published(row: Row, scores: Scores, notes: Footnotes) -> str:
     if not row.published:
-        return EMPTY + notes.mark("No published AP is known for this model.")
+        return EMPTY + notes.mark(f"No published {scores.main} is known for this model.")
     figures = ", ".join(_claim(claim, notes) for claim in row.published)
     return figures + (notes.mark(escape(sentence(UNMATCHED))) if row.unmatched else "")
 
@@ -129,7 +139,7 @@ def _status(record: Record, notes: Footnotes) -> str:
     return record.status + (notes.mark(escape(sentence(unreadable))) if unreadable else "")
 
 
-def _caption(group: Group) -> str:
+def _caption(group: Group, scores: Scores) -> str:
     """What every row of the table shares, as a list."""
     first = group.records[0]
     items = {
@@ -137,15 +147,18 @@ def _caption(group: Group) -> str:
         "Runtime": runtime_text(first.runtime) if first.runtime else "",
         "Machine": machine_text(first.environment),
         "Scoring": evaluation_text(first),
-        "Evaluator": _distinct(r.accuracy["keypoints"].evaluator for r in _scored(group)),
+        "Evaluator": _distinct(a.evaluator for a in _scored(group, scores)),
+        "Figures": "" if scores is AP_SCORES else scores.scale,
+        "Note": _distinct(note for a in _scored(group, scores) for note in a.notes),
         "Costs": _distinct(r.measured.convention for r in group.measured if r.measured),
         "posebench": _distinct(r.posebench_version for r in group.records),
     }
     return "\n".join(f"- **{title}**: {escape(text)}" for title, text in items.items() if text)
 
 
-def _scored(group: Group) -> list[Record]:
-    return [record for record in group.measured if "keypoints" in record.accuracy]
+def _scored(group: Group, scores: Scores) -> list[TaskAccuracy]:
+    found = (record.accuracy.get(scores.task) for record in group.measured)
+    return [accuracy for accuracy in found if accuracy is not None]
 
 
 def _distinct(texts: Iterable[str]) -> str:

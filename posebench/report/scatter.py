@@ -28,7 +28,7 @@ class _Points(NamedTuple):
 
     Attributes:
         x: (P,) ms.
-        y: (P,) AP on a scale of 100.
+        y: (P,) accuracy on a scale of 100.
         front: (P,) whether on the Pareto front.
         names: P labels as printed.
     """
@@ -39,27 +39,32 @@ class _Points(NamedTuple):
     names: Sequence[str]
 
 
-def pareto_front(latency_ms: Float64Array, ap: Float64Array) -> BoolArray:
+def pareto_front(latency_ms: Float64Array, accuracy: Float64Array) -> BoolArray:
     """Which points no other point beats: none is at least as fast and as accurate, and better."""
-    faster, better = latency_ms[:, None] >= latency_ms, ap[:, None] <= ap
-    strictly = (latency_ms[:, None] > latency_ms) | (ap[:, None] < ap)
+    faster, better = latency_ms[:, None] >= latency_ms, accuracy[:, None] <= accuracy
+    strictly = (latency_ms[:, None] > latency_ms) | (accuracy[:, None] < accuracy)
     return np.asarray(~(faster & better & strictly).any(axis=1), np.bool_)
 
 
-def ap_latency(data: pd.DataFrame, *, title: str, caption: Sequence[str]) -> Figure:
-    """Keypoint AP against end-to-end p50.
+def accuracy_latency(
+    data: pd.DataFrame, metric: str, label: str, *, title: str, caption: Sequence[str]
+) -> Figure:
+    """Accuracy against end-to-end p50.
 
     Args:
-        data: Columns ``model``, ``AP`` (0..1), ``end_to_end_p50_ms``, ``pareto`` (bool).
+        data: Columns ``model``, that of the metric (0..1), ``end_to_end_p50_ms``, ``pareto``
+            (bool).
+        metric: Name of the column, e.g. ``AP``.
+        label: What it is called beside its axis.
         title: Printed above.
         caption: Printed below, a paragraph each.
     """
     ordered = data.sort_values(
-        ["pareto", "AP", "end_to_end_p50_ms"], ascending=[False, False, True]
+        ["pareto", metric, "end_to_end_p50_ms"], ascending=[False, False, True]
     )
     points = _Points(
         x=np.asarray(ordered["end_to_end_p50_ms"], np.float64),
-        y=np.asarray(ordered["AP"], np.float64) * 100,
+        y=np.asarray(ordered[metric], np.float64) * 100,
         front=np.asarray(ordered["pareto"], np.bool_),
         names=[shorten(str(name)) for name in ordered["model"]],
     )
@@ -67,6 +72,7 @@ def ap_latency(data: pd.DataFrame, *, title: str, caption: Sequence[str]) -> Fig
         figure = new_figure(7.6, 5.2)
         axes = figure.add_axes((0.085, 0.22, 0.89, 0.695))
         _scale(axes, points.x, points.y)
+        axes.set_ylabel(f"{label} (scale of 100)")
         _draw(axes, points)
         add_texts(figure, title=title, caption=caption)
         _label(figure, axes, points)
@@ -91,7 +97,6 @@ def _scale(axes: Axes, x: Float64Array, y: Float64Array) -> None:
     axes.set_ylim(y.min() - room, y.max() + room)
     note = ", logarithmic" if logarithmic else ""
     axes.set_xlabel(f"end-to-end latency, p50 (ms{note})")
-    axes.set_ylabel("keypoint AP (scale of 100)")
 
 
 def _draw(axes: Axes, points: _Points) -> None:
@@ -120,7 +125,7 @@ def _draw(axes: Axes, points: _Points) -> None:
 
 
 def _stairs(points: _Points) -> Float64Array:
-    """(M, 2) corners of a line: the best AP to be had within each latency."""
+    """(M, 2) corners of a line: the best accuracy to be had within each latency."""
     front = sorted(zip(points.x[points.front], points.y[points.front], strict=True))
     corners = [front[0]]
     for x, y in front[1:]:

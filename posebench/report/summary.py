@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posebench.config import EvalProtocol
+from posebench.config import EvalProtocol, Pckh
 from posebench.record import Environment, Record, Runtime
 
 
@@ -39,12 +39,21 @@ def evaluation_text(record: Record) -> str:
     sigmas = "given by the user" if given else f"of {record.dataset.skeleton}"
     scales = ", ".join(f"{scale:g}" for scale in augmentation.scales)
     told = ", boxes of the annotations" if record.protocol.boxes == "ground-truth" else ""
+    if record.protocol.pckh is not None:
+        flip = "yes" if augmentation.flip_test else "no"
+        return f"{_pckh_text(record.protocol.pckh)}, flip test: {flip}, test scales: {scales}{told}"
     return (
         f"{evaluation.max_dets} people scored a picture, ground-truth area: {record.dataset.area}, "
         f"detection area: {evaluation.detection_area}, ties: {evaluation.ties}, "
         f"sigmas {sigmas}, flip test: {'yes' if augmentation.flip_test else 'no'}, "
         f"test scales: {scales}{told}"
     )
+
+
+def _pckh_text(pckh: Pckh) -> str:
+    """How a joint became right or wrong."""
+    mapped = "" if pckh.mapping == "none" else f", keypoints mapped: {pckh.mapping}"
+    return f"PCKh, right: distance / head size {pckh.comparison} threshold{mapped}"
 
 
 def input_text(protocol: EvalProtocol) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from posebench.errors import MissingExtraError
 from posebench.record import ClaimInfo, Estimate, Record
 from posebench.report.groups import labels
+from posebench.report.scores import Column, Scores, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,40 +19,18 @@ SPANS = ("preprocess", "network", "postprocess", "end-to-end")
 DETECTED_SPANS = ("detector", "crop")
 
 
-@dataclass(frozen=True)
-class Column:
-    """A numeric column.
-
-    Attributes:
-        key: Name of the figure in ``Row.figures`` and in data frames.
-        title: Heading, with the unit.
-        scale: What the stored figure is multiplied by for print.
-        digits: Decimals in print.
-    """
-
-    key: str
-    title: str
-    scale: float = 1.0
-    digits: int = 1
-
-    def text(self, value: float) -> str:
-        """The figure as printed."""
-        return f"{value * self.scale:.{self.digits}f}"
-
-
-COLUMNS = (
-    Column("params_m", "params (M)"),
-    Column("gflops", "GFLOPs"),
-    Column("AP", "AP", 100),
-    Column("AP50", "AP50", 100),
-    Column("AP75", "AP75", 100),
-    Column("APm", "APm", 100),
-    Column("APl", "APl", 100),
-    Column("AR", "AR", 100),
-    Column("box_AP", "box AP", 100),
+_COSTS = (Column("params_m", "params (M)"), Column("gflops", "GFLOPs"))
+_BOX_AP = Column("box_AP", "box AP", 100)
+_LATENCIES = (
     Column("end_to_end_p50_ms", "end-to-end p50 (ms)", digits=2),
     Column("network_p50_ms", "network p50 (ms)", digits=2),
 )
+
+
+def columns_of(scores: Scores) -> tuple[Column, ...]:
+    """Every numeric column of a table: costs, accuracy, latency."""
+    boxes = (_BOX_AP,) if scores.boxes else ()
+    return (*_COSTS, *scores.figures, *boxes, *_LATENCIES)
 
 
 @dataclass(frozen=True)
@@ -61,7 +40,7 @@ class Row:
     Attributes:
         label: Unique where the records' own labels and times are.
         figures: By ``Column.key``; a figure that is None has a reason.
-        published: Published keypoint APs that may be set beside the measured one.
+        published: Published figures that may be set beside the measured AP or PCKh@0.5.
         record: Where the row comes from.
     """
 
@@ -79,8 +58,9 @@ class Row:
 
 def rows(records: Sequence[Record]) -> list[Row]:
     """A row for each record, in the order given."""
+    scores = scores_of(records)
     return [
-        Row(label, _figures(record), published_ap(record), record)
+        Row(label, _figures(record, scores), published(record, scores.main), record)
         for label, record in zip(labels(records), records, strict=True)
     ]
 
@@ -95,7 +75,7 @@ def data_frame(records: Sequence[Record]) -> pd.DataFrame:
         {"model": row.label, **{key: figure.value for key, figure in row.figures.items()}}
         for row in rows(records)
     ]
-    keys = [column.key for column in COLUMNS]
+    keys = [column.key for column in columns_of(scores_of(records))]
     frame: pd.DataFrame = _frame(lines, ["model", *keys]).astype(dict.fromkeys(keys, float))
     return frame
 
@@ -117,13 +97,13 @@ def keypoint_frame(records: Sequence[Record]) -> pd.DataFrame:
     return frame
 
 
-def published_ap(record: Record) -> tuple[ClaimInfo, ...]:
-    """Published keypoint APs of the checkpoint that was run.
+def published(record: Record, metric: str) -> tuple[ClaimInfo, ...]:
+    """Published figures of a metric, of the checkpoint that was run.
 
     When its digest matched a published generation, only the claims for that generation; otherwise
     every claim, each to be printed with its generation.
     """
-    claims = tuple(claim for claim in record.model.claims if claim.metric == "AP")
+    claims = tuple(claim for claim in record.model.claims if claim.metric == metric)
     generation = record.model.checkpoint_generation
     if generation is None:
         return claims
@@ -131,22 +111,23 @@ def published_ap(record: Record) -> tuple[ClaimInfo, ...]:
 
 
 def published_text(claim: ClaimInfo) -> str:
-    """A published AP on a scale of 100, with the checkpoint generation it belongs to."""
+    """A published AP or PCKh on a scale of 100, with the checkpoint generation it belongs to."""
     generation = f" ({claim.weights})" if claim.weights else ""
     return f"{claim.value * 100:.1f}{generation}"
 
 
-def _figures(record: Record) -> dict[str, Estimate]:
+def _figures(record: Record, scores: Scores) -> dict[str, Estimate]:
     measured = record.measured
     params = measured.params if measured else None
-    keypoints = {key: _accuracy(record, "keypoints", key) for key in ("AP", "AP50", "AP75")}
-    keypoints |= {key: _accuracy(record, "keypoints", key) for key in ("APm", "APl", "AR")}
+    figures = {column.key: _accuracy(record, scores.task, column.key) for column in scores.figures}
+    if scores.boxes:
+        # Of a top-down model, those that it looked into; it predicts none of its own.
+        boxes = record.boxes
+        figures["box_AP"] = boxes.ap if boxes else _accuracy(record, "bbox", "AP")
     return {
         "params_m": _cost(None if params is None else params / 1e6, "the parameters"),
         "gflops": _cost(measured.gflops if measured else None, "the GFLOPs"),
-        **keypoints,
-        # Of a top-down model, those that it looked into; it predicts none of its own.
-        "box_AP": record.boxes.ap if record.boxes else _accuracy(record, "bbox", "AP"),
+        **figures,
         "end_to_end_p50_ms": latency(record, "end-to-end", "p50_ms"),
         "network_p50_ms": latency(record, "network", "p50_ms"),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from posebench.record import Estimate, Record
 from posebench.report.groups import Group, differences, group
+from posebench.report.scores import Column, Scores, scores_of
 from posebench.report.summary import (
     boxes_text,
     dataset_text,
@@ -15,22 +16,11 @@ from posebench.report.summary import (
     status_text,
     unreadable_text,
 )
-from posebench.report.table import COLUMNS, UNMATCHED, Row, latency, published_text, rows
+from posebench.report.table import UNMATCHED, Row, columns_of, latency, published_text, rows
 from posebench.report.text import EMPTY, escape, table
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-_SHOWN = ("AP", "AP50", "AP75", "AR", "box_AP", "network_p50_ms")
-_COLUMNS = {column.key: column for column in COLUMNS}
-_TITLES = (
-    "model",
-    *(_COLUMNS[key].title for key in _SHOWN),
-    "end-to-end p50 / p95 (ms)",
-    "published AP",
-    "params (M)",
-    "status",
-)
 
 
 def rich_table(records: Sequence[Record]) -> Table:
@@ -45,36 +35,52 @@ def rich_table(records: Sequence[Record]) -> Table:
         box=box.SIMPLE_HEAD, show_edge=False, padding=0, caption=caption, caption_justify="left"
     )
     result.add_column("model", overflow="fold")
-    for title in _TITLES[1:]:
+    scores = scores_of(records)
+    for title in _titles(scores)[1:]:
         short = title.replace("network", "net").replace("end-to-end", "e2e")
-        wrapped = title in ("end-to-end p50 / p95 (ms)", "published AP")
+        wrapped = title in ("end-to-end p50 / p95 (ms)", f"published {scores.main}")
         result.add_column(short.replace(" ", "\n", 1), justify="right", no_wrap=not wrapped)
     for row in rows(records):
-        result.add_row(*(Text(cell) for cell in _line(row)))
+        result.add_row(*(Text(cell) for cell in _line(row, scores)))
     return result
 
 
 def markdown_table(records: Sequence[Record]) -> str:
     """The same table as Markdown, with the same notes below it."""
-    lines = [[escape(cell) for cell in _line(row)] for row in rows(records)]
+    scores = scores_of(records)
+    lines = [[escape(cell) for cell in _line(row, scores)] for row in rows(records)]
     notes = [f"- {escape(note)}" for note in _notes(records)]
-    return "\n".join([table(_TITLES, lines), "", *notes, ""])
+    return "\n".join([table(_titles(scores), lines), "", *notes, ""])
 
 
-def _line(row: Row) -> list[str]:
+def _shown(scores: Scores) -> list[Column]:
+    keys = (*scores.short, "network_p50_ms")
+    return [column for column in columns_of(scores) if column.key in keys]
+
+
+def _titles(scores: Scores) -> list[str]:
+    titles = ["model", *(column.title for column in _shown(scores))]
+    published = f"published {scores.main}"
+    return [*titles, "end-to-end p50 / p95 (ms)", published, "params (M)", "status"]
+
+
+def _line(row: Row, scores: Scores) -> list[str]:
     published = ", ".join(published_text(claim) for claim in row.published)
     return [
         row.label,
-        *(_text(key, row.figures[key]) for key in _SHOWN),
+        *(_text(c, row.figures[c.key], main=c.key == scores.main) for c in _shown(scores)),
         _end_to_end(row.record),
         published or EMPTY,
-        _text("params_m", row.figures["params_m"]),
+        *(_text(c, row.figures[c.key]) for c in columns_of(scores) if c.key == "params_m"),
         row.record.status,
     ]
 
 
-def _text(key: str, figure: Estimate) -> str:
-    return EMPTY if figure.value is None else _COLUMNS[key].text(figure.value)
+def _text(column: Column, figure: Estimate, *, main: bool = False) -> str:
+    """A figure; the main one with its interval."""
+    if figure.value is None:
+        return EMPTY
+    return column.cell(figure) if main else column.text(figure.value)
 
 
 def _end_to_end(record: Record) -> str:
@@ -88,13 +94,14 @@ def _notes(records: Sequence[Record]) -> list[str]:
     """In what the models ran, then every row that failed or has an empty cell."""
     groups = group(records)
     mixed = len(groups) > 1
-    notes = ["AP and AR on a scale of 100. Published figures follow their own protocol."]
+    scores = scores_of(records)
+    notes = [f"{scores.scale} Published figures follow their own protocol."]
     if mixed:
         notes.append(f"Rows are not comparable: they differ in {', '.join(differences(groups))}.")
     else:
         notes += [text for text in _shared(groups) if text]
     for row in rows(records):
-        reasons = _reasons(row)
+        reasons = _reasons(row, scores)
         if mixed and row.record.runtime is not None:
             reasons.insert(0, runtime_text(row.record.runtime))
         if reasons:
@@ -109,16 +116,17 @@ def _shared(groups: Sequence[Group]) -> list[str]:
     return [*map(dataset_text, first), *map(evaluation_text, first), *runtimes]
 
 
-def _reasons(row: Row) -> list[str]:
+def _reasons(row: Row, scores: Scores) -> list[str]:
     if row.record.status != "ok":
         return [status_text(row.record)]
-    shown = [row.figures[key] for key in (*_SHOWN, "params_m")]
+    shown = [row.figures[key] for key in (*scores.short, "network_p50_ms", "params_m")]
     shown += [latency(row.record, "end-to-end", p) for p in ("p50_ms", "p95_ms")]
     boxes = boxes_text(row.record)
     reasons = [boxes, *row.record.boxes.notes] if row.record.boxes else []
+    reasons += [note for a in row.record.accuracy.values() for note in a.notes]
     reasons += [figure.reason for figure in shown if figure.value is None and figure.reason]
     if not row.published:
-        reasons.append("no published AP is known")
+        reasons.append(f"no published {scores.main} is known")
     if row.unmatched:
         reasons.append(UNMATCHED)
     unreadable = unreadable_text(row.record)

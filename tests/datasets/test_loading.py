@@ -62,7 +62,10 @@ def test_known_name_from_the_cache(coco_mini: Path, own_cache: Path) -> None:
     ("name", "message"),
     [
         ("coco-val17", "unknown dataset 'coco-val17'. Did you mean coco-val2017[?] Known: coco"),
-        ("crowdpose", "'crowdpose'. Known: coco-val2017, synthetic, .*; or give a YOLO-pose"),
+        (
+            "crowdpose",
+            "'crowdpose'. Known: coco-val2017, mpii-val, synthetic, .*; or give a YOLO-pose",
+        ),
         ("synthetic-eazy:500:1", "dataset 'synthetic-eazy:500:1'. Did you mean synthetic-easy[?]"),
         ("synthetics", "unknown dataset 'synthetics'. Did you mean synthetic[?]"),
         ("synthetic-easy:0", "synthetic-easy:0: the number of pictures is 0"),
@@ -75,5 +78,7 @@ def test_unknown_or_absent_name(name: str, message: str) -> None:
 
 
 def test_folder_without_a_data_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a folder without a data\.yaml.*--annotations"):
+    with pytest.raises(
+        InputError, match=r"a folder without a data\.yaml.*valid\.json.*--annotations"
+    ):
         open_dataset(DatasetRef(name=str(tmp_path)))

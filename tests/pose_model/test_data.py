@@ -26,13 +26,14 @@ from rfdetr_pose.data.augment import (
     render_view,
     whole,
 )
-from rfdetr_pose.data.batches import EpochSampler, Example, PoseDataset, collate, read_image
+from rfdetr_pose.data.batches import Example, PoseDataset, collate, read_image
 from rfdetr_pose.data.coco import read_coco
 from rfdetr_pose.data.folders import read_training_set
 from rfdetr_pose.data.samples import Sample
 from rfdetr_pose.data.yolo import read_yolo
 from rfdetr_pose.errors import DatasetError
 from rfdetr_pose.keypoints import COCO_KEYPOINTS, keypoint_schema
+from rfdetr_pose.training.sampling import EpochSampler
 
 pytestmark = pytest.mark.framework
 

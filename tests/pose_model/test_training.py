@@ -278,7 +278,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(folder: Path, tmp_path:
     assert int(read_curve(out)[-1]["step"]) > TRAIN
     assert not (out / "model.safetensors").exists()
 
-    resumed = train(make_model(seed=1), folder, out, resume=out / "last.ckpt", **options)
+    # Loading processes begin with their first batches before the trainer knows the epoch.
+    going_on = {**options, "resume": out / "last.ckpt", "workers": 2}
+    resumed = train(make_model(seed=1), folder, out, **going_on)
     assert read_curve(out) == read_curve(whole.out)
     assert_same_weights(load_file(resumed.checkpoint), load_file(whole.checkpoint))
     states = [read_checkpoint(run.out / "last.ckpt") for run in (resumed, whole)]

@@ -15,7 +15,7 @@ from posebench.record import Record
 from posebench.report.groups import group
 from posebench.report.heat_map import keypoint_heat_map
 from posebench.report.plots import plain, save, shorten
-from posebench.report.scatter import ap_latency, pareto_front
+from posebench.report.scatter import accuracy_latency, pareto_front
 from posebench.report.table import data_frame, keypoint_frame
 
 CAPTION = ["onnxruntime 1.20.1, fp32, cpu, 1 thread", "A machine"]
@@ -25,7 +25,9 @@ LONG = "an-extraordinarily-long-model-name-of-a-third-party=weights/my_finetuned
 def scatter_figure(records: list[Record]) -> Any:
     data = data_frame(records)
     front = pareto_front(data["end_to_end_p50_ms"].to_numpy(), data["AP"].to_numpy())
-    return ap_latency(data.assign(pareto=front), title="title", caption=CAPTION)
+    return accuracy_latency(
+        data.assign(pareto=front), "AP", "keypoint AP", title="title", caption=CAPTION
+    )
 
 
 def heat_map_figure(records: list[Record]) -> Any:

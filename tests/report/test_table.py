@@ -6,12 +6,13 @@ import pytest
 from records import make_failure, make_latency, make_model, make_record
 
 from posebench.errors import MissingExtraError
+from posebench.report.scores import AP_SCORES
 from posebench.report.table import (
-    COLUMNS,
+    columns_of,
     data_frame,
     keypoint_frame,
     latency,
-    published_ap,
+    published,
     published_text,
     rows,
 )
@@ -20,7 +21,7 @@ from posebench.report.table import (
 def test_figures_of_a_row() -> None:
     (row,) = rows([make_record(ap=0.5, end_to_end_ms=100.0)])
     values = {key: figure.value for key, figure in row.figures.items()}
-    assert set(values) == {column.key for column in COLUMNS}
+    assert set(values) == {column.key for column in columns_of(AP_SCORES)}
     assert values["AP"] == 0.5
     assert values["box_AP"] == 0.52
     assert values["params_m"] == pytest.approx(3.29547)
@@ -49,16 +50,19 @@ def test_reasons_for_no_latency() -> None:
 
 
 def test_published_figures_of_the_generation_that_was_run() -> None:
-    (claim,) = published_ap(make_record())
+    (claim,) = published(make_record(), "AP")
     assert published_text(claim) == "50.4 (v8.2.0)"
     unknown = make_record(model=make_model("a", checkpoint_generation=None))
-    assert [published_text(c) for c in published_ap(unknown)] == ["50.4 (v8.2.0)", "49.7 (v0.0.0)"]
+    assert [published_text(c) for c in published(unknown, "AP")] == [
+        "50.4 (v8.2.0)",
+        "49.7 (v0.0.0)",
+    ]
 
 
 def test_published_latency_is_not_an_accuracy() -> None:
     model = make_model("a")
     claim = model.claims[0].model_copy(update={"metric": "latency_ms", "value": 1.18})
-    assert published_ap(make_record(model=make_model("a", claims=(claim,)))) == ()
+    assert published(make_record(model=make_model("a", claims=(claim,))), "AP") == ()
 
 
 def test_data_frame_is_unrounded_with_gaps() -> None:

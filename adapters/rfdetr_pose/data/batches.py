@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from rfdetr_pose.config import ModelConfig
 from rfdetr_pose.data.augment import (
@@ -93,40 +93,6 @@ class PoseDataset(Dataset[Example]):
             picture = np.asarray(cv2.resize(image, (self._side, self._side)), np.uint8)
         objects = objects_in_view(sample, view, self._flip_order)
         return Example(picture, objects, (view.width, view.height), index)
-
-
-class EpochSampler(Sampler[int]):
-    """Another order each epoch, shared out to processes without repetition.
-
-    Args:
-        length: Number of pictures.
-        seed: Of the order; None keeps the pictures' own order and epoch 0.
-        rank: Of this process.
-        processes: Number of processes.
-    """
-
-    def __init__(
-        self, length: int, seed: int | None = None, rank: int = 0, processes: int = 1
-    ) -> None:
-        self._length, self._seed, self._rank, self._processes = length, seed, rank, processes
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by the trainer before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        if self._seed is None:
-            return len(range(self._rank, self._length, self._processes))
-        # Training steps are taken together: every process needs the same number of pictures.
-        return self._length // self._processes
-
-    def __iter__(self) -> Iterator[int]:
-        if self._seed is None:
-            return iter(range(self._rank, self._length, self._processes))
-        order = np.random.default_rng([self._seed, self._epoch]).permutation(self._length)
-        mine = order[self._rank :: self._processes][: len(self)]
-        return iter((self._epoch * self._length + mine).tolist())
 
 
 def read_image(sample: Sample) -> Image:

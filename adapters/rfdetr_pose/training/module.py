@@ -13,13 +13,17 @@ from torch.nn import functional
 from rfdetr_pose.data.batches import Batch
 from rfdetr_pose.data.samples import Sample
 from rfdetr_pose.decoding import decode
+from rfdetr_pose.errors import CheckpointError
 from rfdetr_pose.images import normalise
 from rfdetr_pose.losses import PoseLoss
 from rfdetr_pose.network import PoseNetwork
 from rfdetr_pose.training.evaluation import MAX_DETECTIONS, average_precision, results
 from rfdetr_pose.training.optimizer import make_optimizer, make_schedule
 from rfdetr_pose.training.options import TrainOptions
-from rfdetr_pose.training.resume import CONFIG_KEY
+from rfdetr_pose.training.resume import RunKind
+from rfdetr_pose.training.trainer import gather, share_buffers
+
+RUN_KIND = RunKind("RF-DETR Pose", "rfdetr_pose_config", CheckpointError)
 
 # DINOv2 needs it for its own pre-training only. Processes that train together wait for the
 # gradient of every parameter that has one.
@@ -62,10 +66,7 @@ class PoseModule(L.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Begin a new set of predictions, by the same network in every process."""
         self._rows = []
-        if self.trainer.world_size > 1:
-            # Each process has its own running means until its next step; rank 0's are kept.
-            for value in self.network.buffers():
-                torch.distributed.broadcast(value, 0)
+        share_buffers(self.trainer, self.network)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the predictions of a batch."""
@@ -74,11 +75,7 @@ class PoseModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """AP of all processes' predictions together."""
-        rows = self._rows
-        if self.trainer.world_size > 1:
-            gathered: list[Any] = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(gathered, rows)
-            rows = [row for part in gathered for row in part]
+        rows = gather(self.trainer, self._rows)
         # Every process computes the same figures, so that all agree which epoch is the best.
         figures = average_precision(rows, self._validation, self.network.config)
         self.log_dict({f"val/{name}": value for name, value in figures.items()}, prog_bar=True)
@@ -102,7 +99,7 @@ class PoseModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Write what the network is made of beside its weights."""
-        checkpoint[CONFIG_KEY] = self.network.config.model_dump(mode="json")
+        checkpoint[RUN_KIND.config_key] = self.network.config.model_dump(mode="json")
 
     def _objects(self, batch: Batch) -> float:
         """Objects a process, on average: all must divide by the same number."""

@@ -5,43 +5,94 @@ from __future__ import annotations
 import csv
 import pickle
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import torch
 from lightning.pytorch.loggers import CSVLogger
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from rfdetr_pose.config import ModelConfig
-from rfdetr_pose.errors import CheckpointError
-
-CONFIG_KEY = "rfdetr_pose_config"
 METRICS = "metrics.csv"
 
 
-def resumable_step(path: Path, config: ModelConfig) -> int:
-    """Number of updates of the weights before a checkpoint was written.
+@dataclass(frozen=True)
+class RunKind:
+    """What the runs of one package are told apart by.
+
+    Attributes:
+        name: For messages, such as ``RF-DETR Pose``.
+        config_key: Under which a checkpoint of the run holds the model's configuration.
+        error: Raised where a checkpoint cannot be resumed.
+    """
+
+    name: str
+    config_key: str
+    error: type[Exception]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run had come when its checkpoint was written.
+
+    Attributes:
+        step: Updates of the weights.
+        epoch: Finished epochs.
+    """
+
+    step: int
+    epoch: int
+
+
+def prepare_resume(
+    trainer: L.Trainer, batches: Any, resume: Path, config: BaseModel, kind: RunKind
+) -> None:
+    """See that a run can go on, and carry over what it logged before its checkpoint.
+
+    Args:
+        trainer: That has logged nothing yet.
+        batches: Of training, of ``trainer.make_loader``.
+        resume: A ``last.ckpt``, with the ``metrics.csv`` of its run beside it.
+        config: Of the model that is to go on.
+        kind: Of the run.
+
+    Raises:
+        Exception: ``kind.error``, as :func:`read_progress`.
+    """
+    progress = read_progress(resume, config, kind)
+    # Lightning tells the sampler after the loading processes have begun with their first batches,
+    # and does not begin anew in the epoch that it resumes with.
+    batches.sampler.set_epoch(progress.epoch)
+    if trainer.is_global_zero:
+        continue_curve(trainer.loggers[0], resume.parent, progress.step)
+
+
+def read_progress(path: Path, config: BaseModel, kind: RunKind) -> Progress:
+    """How far the run of a checkpoint had come.
 
     Args:
         path: A ``last.ckpt``.
         config: Of the model that is to go on.
+        kind: Of the run.
 
     Raises:
-        CheckpointError: There is no such file, it is damaged or of something else, or the run was
-            of another model.
+        Exception: ``kind.error``: there is no such file, it is damaged or of something else, or
+            the run was of another model.
     """
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint to resume.")
+        raise kind.error(f"{path}: no such checkpoint to resume.")
     if not zipfile.is_zipfile(path):  # the directory of a zip file stands at its end
-        raise CheckpointError(f"{path}: not a checkpoint of a run, or cut off.")
+        raise kind.error(f"{path}: not a checkpoint of a run, or cut off.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint of a run: {error}") from error
-    if not isinstance(state, dict) or CONFIG_KEY not in state:
-        raise CheckpointError(f"{path}: not a checkpoint of an RF-DETR Pose run.")
-    _check_same(path, state[CONFIG_KEY], config)
-    return int(state["global_step"])
+        raise kind.error(f"{path}: not a checkpoint of a run: {error}") from error
+    if not isinstance(state, dict) or kind.config_key not in state:
+        raise kind.error(f"{path}: not a checkpoint of an {kind.name} run.")
+    _check_same(path, state[kind.config_key], config, kind)
+    epochs = state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    return Progress(int(state["global_step"]), int(epochs))
 
 
 def continue_curve(logger: CSVLogger, folder: Path, step: int) -> None:
@@ -67,16 +118,17 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         return [row for row in csv.DictReader(stream) if None not in row.values()]
 
 
-def _check_same(path: Path, saved: Any, wanted: ModelConfig) -> None:
+def _check_same(path: Path, saved: Any, wanted: BaseModel, kind: RunKind) -> None:
+    model = type(wanted)
     try:
-        found = ModelConfig.model_validate(saved)
+        found = model.model_validate(saved)
     except ValidationError as error:
-        raise CheckpointError(f"{path}: its configuration is not valid: {error}") from error
+        raise kind.error(f"{path}: its configuration is not valid: {error}") from error
     different = [
-        name for name in ModelConfig.model_fields if getattr(found, name) != getattr(wanted, name)
+        name for name in model.model_fields if getattr(found, name) != getattr(wanted, name)
     ]
     if different:
-        raise CheckpointError(
+        raise kind.error(
             f"{path}: the run was of another model: {', '.join(different)} differ. Construct the "
             "model as it was, or start a new run."
         )

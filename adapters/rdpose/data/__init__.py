@@ -1,0 +1,1 @@
+"""People cut out of pictures: COCO's and MPII's annotations, crops, augmentation, batches."""

@@ -1,0 +1,165 @@
+"""A trained network on a whole split: results in the format of its benchmark, and figures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from rdpose.coco_results import FIGURES, CocoTruth, coco_rows
+from rdpose.config import Inference
+from rdpose.data import coco, mpii
+from rdpose.data.batches import CropSet, collate_crops
+from rdpose.data.layout import CocoLayout, DatasetName, MpiiLayout
+from rdpose.data.samples import Person
+from rdpose.errors import DatasetError
+from rdpose.inference import Found, check_inference, find_all
+from rdpose.network import PoseNetwork
+from rdpose.pckh import predictions
+from rdpose.training.validation import held_out_mpii
+
+_HIDDEN = "the annotations of this split are not public: submit the results to the benchmark"
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How a network is tested.
+
+    Attributes:
+        split: ``val2017``, ``test-dev2017`` or another of COCO; ``valid`` or ``test`` of MPII.
+        inference: Whether features are decoupled before heat maps are made of them.
+        use_gt_bbox: Look into the annotated boxes instead of a detector's; COCO only.
+        boxes: File of the detector's boxes instead of the layout's.
+        batch_size: People that go through the network together.
+        workers: Processes that load pictures.
+        device: Where the network runs; the first GPU if there is one.
+        out: Folder that is written to.
+    """
+
+    split: str
+    inference: Inference = "plain"
+    use_gt_bbox: bool = True
+    boxes: Path | None = None
+    batch_size: int = 32
+    workers: int = 2
+    device: str | None = None
+    out: Path = Path("runs/rdpose-test")
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What came out.
+
+    Attributes:
+        predictions: File in the benchmark's own format.
+        figures: By name; None where there is none.
+        reason: Why a figure is missing, or ``""``.
+        people: How many were looked into.
+        boxes: Where they were from.
+    """
+
+    predictions: Path
+    figures: dict[str, float | None]
+    reason: str
+    people: int
+    boxes: str
+
+
+def evaluate(
+    network: PoseNetwork, dataset: DatasetName, data: Path, options: EvaluationOptions
+) -> EvaluationResult:
+    """Look into every person of a split; write predictions and ``metrics.json``.
+
+    Args:
+        network: Trained.
+        dataset: ``coco`` or ``mpii``.
+        data: Folder in which ``coco/`` or ``mpii/`` lies.
+        options: How.
+
+    Raises:
+        DatasetError: A file of the layout is missing or is not what it should be, or the options
+            ask for annotations that are not public.
+        RDPoseError: A bare network is to decouple features.
+    """
+    check_inference(network.config, options.inference)
+    options.out.mkdir(parents=True, exist_ok=True)
+    run = _evaluate_coco if dataset == "coco" else _evaluate_mpii
+    result = run(network, data / dataset, options)
+    described = {"split": options.split, "inference": options.inference, **asdict(result)}
+    described["predictions"] = result.predictions.name
+    text = json.dumps(described, indent=2, allow_nan=False)
+    (options.out / "metrics.json").write_text(f"{text}\n")
+    return result
+
+
+def _evaluate_coco(
+    network: PoseNetwork, root: Path, options: EvaluationOptions
+) -> EvaluationResult:
+    layout, config = CocoLayout(root), network.config
+    annotations, images = layout.annotations(options.split), layout.images(options.split)
+    annotated = options.use_gt_bbox and options.boxes is None
+    hidden = options.split.startswith("test")
+    if annotated and hidden:
+        raise DatasetError(f"{options.split}: its boxes are not public. Use --no-use-gt-bbox.")
+    boxes = options.boxes or layout.boxes(options.split)
+    people = (
+        coco.read_people(annotations, images, config)
+        if annotated
+        else coco.read_boxes(boxes, annotations, images, config)
+    )
+    sigmas = config.joint_set.sigmas
+    if sigmas is None:
+        raise DatasetError(f"{annotations}: a model of {config.joints} joints has no OKS.")
+    rows = coco_rows(_find(network, people, options), people, sigmas)
+    file = options.out / f"keypoints_{options.split}_results.json"
+    file.write_text(json.dumps(rows))
+    figures: dict[str, float | None] = dict.fromkeys(FIGURES)
+    if not hidden:
+        figures = _finite(CocoTruth(annotations, sigmas).figures(rows))
+    reason = _HIDDEN if hidden else ""
+    source = "annotations" if annotated else boxes.name
+    return EvaluationResult(file, figures, reason, len(people), source)
+
+
+def _evaluate_mpii(
+    network: PoseNetwork, root: Path, options: EvaluationOptions
+) -> EvaluationResult:
+    from scipy.io import savemat
+
+    layout, config = MpiiLayout(root), network.config
+    hidden = options.split == "test"
+    read = mpii.read_unlabelled if hidden else mpii.read_people
+    people = read(layout.annotations(options.split), layout.images, config)
+    held_out = None if hidden else held_out_mpii(people, layout.truth(options.split))
+    found = _find(network, people, options)
+    file = options.out / "pred.mat"
+    savemat(file, {"preds": predictions(found)})
+    figures: dict[str, float | None] = {"PCKh": None}
+    if held_out:
+        figures = _finite(held_out.judge(found))
+    reason = _HIDDEN if hidden else ""
+    return EvaluationResult(file, figures, reason, len(people), "annotations")
+
+
+def _find(
+    network: PoseNetwork, people: Sequence[Person], options: EvaluationOptions
+) -> list[Found]:
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    batches = DataLoader(
+        CropSet(people, network.config),
+        batch_size=options.batch_size,
+        num_workers=options.workers,
+        collate_fn=collate_crops,
+        pin_memory=device.type == "cuda",
+    )
+    return find_all(network, batches, people, options.inference, device)
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float | None]:
+    """None where nothing was annotated, which JSON can say and NaN it cannot."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
