@@ -114,7 +114,7 @@ def load_model(
 
     Raises:
         WorkerFailure: It could not be loaded.
-        InputError: It does not run where the run wants it, or has another number of keypoints.
+        InputError: It does not run where the run wants it, or has other keypoints.
     """
     overrides = config.model_dump(mode="json")["protocol"]
     if is_scored_by_pckh(dataset):
@@ -171,7 +171,7 @@ def _check_skeleton(request: ModelRequest, loaded: LoadedModel, dataset: Dataset
             remedy=f"Use it for a top-down model: --boxes {request.label}.",
         )
     if loaded.protocol.pckh is not None:
-        check_keypoints(request.label, loaded.num_keypoints, loaded.protocol.pckh, dataset)
+        check_keypoints(request, loaded.num_keypoints, loaded.protocol.pckh, dataset)
         return
     expected = len(dataset.skeleton.keypoints)
     if loaded.num_keypoints != expected:

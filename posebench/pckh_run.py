@@ -8,10 +8,11 @@ from typing import Any
 from posebench.box_source import GROUND_TRUTH, TOP_DOWN, kind_of
 from posebench.config import Pckh, RunConfig
 from posebench.datasets.mpii import MpiiDataset
-from posebench.datasets.skeletons import COCO17
+from posebench.datasets.skeletons import COCO17, is_another
 from posebench.errors import InputError
 from posebench.protocols import Dataset
 from posebench.registry import ModelRequest
+from posebench.types import Skeleton
 
 MAPPING_OPTION = "--map-keypoints coco17-to-mpii16"
 
@@ -68,21 +69,23 @@ def with_pckh(wished: Mapping[str, Any]) -> dict[str, Any]:
     return {**wished, "postprocess": postprocess, "pckh": wished.get("pckh", {})}
 
 
-def check_keypoints(label: str, count: int, wished: Pckh, dataset: Dataset) -> None:
+def check_keypoints(request: ModelRequest, count: int, wished: Pckh, dataset: Dataset) -> None:
     """Refuse keypoints that are not MPII's joints, and cannot be mapped to them.
 
     Args:
-        label: Of the model.
+        request: The model.
         count: Number of keypoints that it predicts.
         wished: The protocol's section.
         dataset: To be predicted.
 
     Raises:
-        InputError: Another number of keypoints than the dataset's or the mapping's.
+        InputError: Another number of keypoints than the dataset's or the mapping's, or as many
+            that the model's card says are others.
     """
     coco, own = len(COCO17.keypoints), len(dataset.skeleton.keypoints)
     mapped = wished.mapping != "none"
     if count == (coco if mapped else own):
+        _check_meaning(request, COCO17 if mapped else dataset.skeleton)
         return
     remedy = "Use weights trained for the dataset's skeleton."
     if mapped:
@@ -91,4 +94,15 @@ def check_keypoints(label: str, count: int, wished: Pckh, dataset: Dataset) -> N
         remedy = f"If they are COCO's, use {MAPPING_OPTION}: then upper neck and head top are not "
         remedy += "scored."
     wanted = f"{MAPPING_OPTION} takes {coco}" if mapped else f"{dataset.name} has {own}"
-    raise InputError(f"{label} predicts {count} keypoints, {wanted}.", remedy=remedy)
+    raise InputError(f"{request.label} predicts {count} keypoints, {wanted}.", remedy=remedy)
+
+
+def _check_meaning(request: ModelRequest, wanted: Skeleton) -> None:
+    """Refuse keypoints that are known to be others, however many there are."""
+    name = request.card.skeleton
+    if is_another(name, wanted):
+        raise InputError(
+            f"{request.label} predicts the keypoints of {name}, not of {wanted.name}.",
+            remedy=f"Use weights trained for {wanted.name}; if a file of your own is, name the "
+            "model that says so.",
+        )

@@ -69,7 +69,7 @@ class CocoTruth:
         self._sigmas = np.array(sigmas)
 
     def figures(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        """The ten keypoint figures, 0..1; -1 where there is nothing to be found.
+        """The ten keypoint figures, 0..1; NaN where nobody is annotated that they are of.
 
         Args:
             rows: Of :func:`coco_rows`.
@@ -82,4 +82,5 @@ class CocoTruth:
             evaluator.evaluate()
             evaluator.accumulate()
             evaluator.summarize()
-        return {name: float(value) for name, value in zip(FIGURES, evaluator.stats, strict=True)}
+        stats = np.where(evaluator.stats < 0, np.nan, evaluator.stats)  # -1 says: nobody
+        return dict(zip(FIGURES, stats.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from enum import Enum
@@ -52,16 +53,19 @@ def train(  # noqa: PLR0913
     ] = None,
     inference: Inference = InferenceChoice.plain,
     epochs: Annotated[
-        int | None, typer.Option(help="Also moves the steps of the learning rate.")
+        int | None, typer.Option(min=1, help="Also moves the steps of the learning rate.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="People a process.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="People a process.")] = None,
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     workers: Annotated[int, typer.Option(help="Processes that load pictures.")] = 2,
     devices: Annotated[str, typer.Option(help="How many, or auto.")] = "auto",
     accelerator: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "auto",
     resume: Annotated[Path | None, typer.Option(help="A last.ckpt of the same run.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder that is written to.")] = Path("runs/rdpose"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder that is written to; runs/rdpose, or that of --resume."),
+    ] = None,
 ) -> None:
     """Train on data/coco (train2017) or data/mpii (train)."""
     from rdpose.experiments import experiment
@@ -78,7 +82,7 @@ def train(  # noqa: PLR0913
         "accelerator": accelerator,
         "inference": inference.value,
         "resume": resume,
-        "out": out,
+        "out": out or (resume.parent if resume else run.options.out),
     }
     options = _options(run, epochs, given)
     found = read_training_data(run.dataset, data, run.model)
@@ -104,12 +108,15 @@ def test(  # noqa: PLR0913
         ),
     ] = None,
     boxes: Annotated[Path | None, typer.Option(help="File of a detector's boxes.")] = None,
-    batch_size: Annotated[int, typer.Option(help="People a pass.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="People a pass.")] = 32,
     workers: Annotated[int, typer.Option(help="Processes that load pictures.")] = 2,
     device: Device = None,
-    out: Annotated[Path, typer.Option(help="Folder that is written to.")] = Path(
-        "runs/rdpose-test"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that is written to; by default test-SPLIT-INFERENCE beside the checkpoint."
+        ),
+    ] = None,
 ) -> None:
     """Test on COCO val2017 or test-dev2017, or on MPII."""
     from rdpose.errors import RDPoseError
@@ -120,14 +127,16 @@ def test(  # noqa: PLR0913
         raise RDPoseError("--boxes and --use-gt-bbox contradict each other. Give one of them.")
     run = experiment(cfg)
     part = split or ("val2017" if run.dataset == "coco" else "valid")
-    annotated = not (boxes or part.startswith("test")) if use_gt_bbox is None else use_gt_bbox
+    hidden = run.dataset == "coco" and part.startswith("test")
+    annotated = not (boxes or hidden) if use_gt_bbox is None else use_gt_bbox
+    folder = out or checkpoint.parent / f"test-{part}-{inference.value}"
     options = EvaluationOptions(
-        part, inference.value, annotated, boxes, batch_size, workers, device, out
+        part, inference.value, annotated, boxes, batch_size, workers, device, folder, checkpoint
     )
     result = evaluate(_network(checkpoint, run), run.dataset, data, options)
     typer.echo(f"{result.predictions}: {result.people} people, boxes of {result.boxes}")
     if result.reason:
-        typer.echo(f"no figures: {result.reason}")
+        typer.echo(f"figures are missing: {result.reason}")
     _print(result.figures)
 
 
@@ -162,6 +171,7 @@ def main() -> None:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )
     for command in (train, test, export):
         app.command()(command)
@@ -199,4 +209,5 @@ def _new_network(run: Experiment, seed: int, pretrained: Path | None) -> PoseNet
 
 def _print(figures: Mapping[str, float | None]) -> None:
     for name, value in figures.items():
-        typer.echo(f"{name:10} {'-' if value is None else f'{value:.4f}'}")
+        missing = value is None or math.isnan(value)
+        typer.echo(f"{name:10} {'-' if missing else f'{value:.4f}'}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rfdetr_pose.training.comparison import differences
+
 from rdpose.checkpoint import load_checkpoint, load_original
 from rdpose.config import ModelConfig
 from rdpose.errors import CheckpointError
 from rdpose.network import PoseNetwork
 
+_STATE = ".ckpt"
 _ORIGINAL = (".pth", ".pt", ".tar")
 
 
@@ -23,6 +26,11 @@ def load_network(path: Path, wanted: ModelConfig | None = None) -> PoseNetwork:
     Raises:
         CheckpointError: It is damaged, is of another network, or does not say of which.
     """
+    if path.suffix == _STATE:
+        raise CheckpointError(
+            f"{path}: the state of a training run, with which it can go on. Give the "
+            "model.safetensors that the run left in the same folder at its end."
+        )
     if path.suffix in _ORIGINAL:
         if wanted is None:
             raise CheckpointError(f"{path}: does not say what it is of. Name the run with --cfg.")
@@ -37,8 +45,10 @@ def load_network(path: Path, wanted: ModelConfig | None = None) -> PoseNetwork:
 
 
 def _check_same(path: Path, found: ModelConfig, wanted: ModelConfig) -> None:
-    compared = set(ModelConfig.model_fields) - {"variant"}
-    different = sorted(name for name in compared if getattr(found, name) != getattr(wanted, name))
+    saved, given = (
+        config.model_dump(mode="json", exclude={"variant"}) for config in (found, wanted)
+    )
+    different = differences(saved, given)
     if different:
         raise CheckpointError(
             f"{path}: a checkpoint of another run: {', '.join(different)} differ. Give the --cfg "

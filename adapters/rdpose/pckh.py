@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdpose.data.layout import MPII_SOURCE
+from rdpose.data.samples import Person
 from rdpose.errors import DatasetError
 from rdpose.inference import Found
 
@@ -30,6 +31,8 @@ _GROUPS = {
     "Knee": (1, 4),
     "Ankle": (0, 5),
 }
+_SAME_PX = 1.01  # one pixel, and what single precision rounds
+_ONE_SOURCE = "Take both from the same copy of the annotations."
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,7 @@ def load_truth(path: Path) -> MpiiTruth:
     """Read ``gt_valid.mat``.
 
     Raises:
-        DatasetError: It is missing or is not such a file.
+        DatasetError: It is missing or is not such a file, or a head has no size.
     """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
@@ -75,7 +78,43 @@ def _truth(document: dict[str, Any]) -> MpiiTruth:
     sizes = _HEAD_SHARE * np.linalg.norm(boxes[1] - boxes[0], axis=0)
     if joints.shape != (len(sizes), 16, 2) or visible.shape != (len(sizes), 16):
         raise ValueError(f"joints {joints.shape}, visibility {visible.shape}, {len(sizes)} heads")
+    if not (sizes > 0).all():
+        raise ValueError(f"headboxes_src: the head of person {np.argmin(sizes > 0)} has no size")
     return MpiiTruth(joints, visible, sizes)
+
+
+def check_same_people(
+    people: Sequence[Person], annotations: Path, truth: MpiiTruth, path: Path
+) -> None:
+    """Refuse two files that do not list the same people in the same order.
+
+    Args:
+        people: Of ``annotations``, whose joints are counted from 0.
+        annotations: ``valid.json``.
+        truth: Of ``path``.
+        path: ``gt_valid.mat``.
+
+    Raises:
+        DatasetError: Another number of people, or a joint that is annotated in both lies more than
+            a pixel apart.
+    """
+    if len(truth) != len(people):
+        raise DatasetError(
+            f"{path}: {len(truth)} people, but {annotations.name} has {len(people)}. {_ONE_SOURCE}"
+        )
+    apart = [_apart(person, truth, i) for i, person in enumerate(people)]
+    far = [i for i, distance in enumerate(apart) if not distance <= _SAME_PX]
+    if far:
+        raise DatasetError(
+            f"{path}: pos_gt_src of person {far[0]} lies {apart[far[0]]:.1f} px from the joints "
+            f"({people[far[0]].image.name}) in {annotations}. {_ONE_SOURCE}"
+        )
+
+
+def _apart(person: Person, truth: MpiiTruth, index: int) -> float:
+    """Largest difference of a coordinate, px."""
+    both = person.visible & truth.visible[index]
+    return float(np.abs(person.joints + 1 - truth.joints[index])[both].max(initial=0))
 
 
 def predictions(found: Sequence[Found]) -> npt.NDArray[np.float32]:

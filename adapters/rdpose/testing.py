@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -17,12 +19,16 @@ from rdpose.data import coco, mpii
 from rdpose.data.batches import CropSet, collate_crops
 from rdpose.data.layout import CocoLayout, DatasetName, MpiiLayout
 from rdpose.data.samples import Person
-from rdpose.errors import DatasetError
+from rdpose.errors import DatasetError, RDPoseError
 from rdpose.inference import Found, check_inference, find_all
 from rdpose.network import PoseNetwork
 from rdpose.pckh import predictions
 from rdpose.training.validation import held_out_mpii
 
+_MPII_BOXES = (
+    "MPII is tested with the annotated centre and scale of each person. Leave out --boxes and "
+    "--no-use-gt-bbox."
+)
 _HIDDEN = "the annotations of this split are not public: submit the results to the benchmark"
 
 
@@ -39,6 +45,7 @@ class EvaluationOptions:
         workers: Processes that load pictures.
         device: Where the network runs; the first GPU if there is one.
         out: Folder that is written to.
+        checkpoint: File of the network's weights, which ``metrics.json`` then names.
     """
 
     split: str
@@ -49,6 +56,7 @@ class EvaluationOptions:
     workers: int = 2
     device: str | None = None
     out: Path = Path("runs/rdpose-test")
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,17 +92,31 @@ def evaluate(
     Raises:
         DatasetError: A file of the layout is missing or is not what it should be, or the options
             ask for annotations that are not public.
-        RDPoseError: A bare network is to decouple features.
+        RDPoseError: A bare network is to decouple features, or MPII's people are to be looked for
+            in a detector's boxes.
     """
     check_inference(network.config, options.inference)
+    if dataset == "mpii" and (options.boxes or not options.use_gt_bbox):
+        raise RDPoseError(_MPII_BOXES)
     options.out.mkdir(parents=True, exist_ok=True)
     run = _evaluate_coco if dataset == "coco" else _evaluate_mpii
     result = run(network, data / dataset, options)
-    described = {"split": options.split, "inference": options.inference, **asdict(result)}
-    described["predictions"] = result.predictions.name
-    text = json.dumps(described, indent=2, allow_nan=False)
+    described = {**asdict(result), "predictions": result.predictions.name}
+    text = json.dumps(_origin(network, options) | described, indent=2, allow_nan=False)
     (options.out / "metrics.json").write_text(f"{text}\n")
     return result
+
+
+def _origin(network: PoseNetwork, options: EvaluationOptions) -> dict[str, Any]:
+    """What was tested, and how."""
+    file = options.checkpoint
+    return {
+        "checkpoint": file.name if file else None,
+        "checkpoint_sha256": hashlib.sha256(file.read_bytes()).hexdigest() if file else None,
+        "model": network.config.model_dump(mode="json"),
+        "split": options.split,
+        "inference": options.inference,
+    }
 
 
 def _evaluate_coco(
@@ -118,10 +140,11 @@ def _evaluate_coco(
     rows = coco_rows(_find(network, people, options), people, sigmas)
     file = options.out / f"keypoints_{options.split}_results.json"
     file.write_text(json.dumps(rows))
-    figures: dict[str, float | None] = dict.fromkeys(FIGURES)
-    if not hidden:
-        figures = _finite(CocoTruth(annotations, sigmas).figures(rows))
-    reason = _HIDDEN if hidden else ""
+    figures, reason = (
+        _no_figures(FIGURES, _HIDDEN)
+        if hidden
+        else _explained(CocoTruth(annotations, sigmas).figures(rows))
+    )
     source = "annotations" if annotated else boxes.name
     return EvaluationResult(file, figures, reason, len(people), source)
 
@@ -135,14 +158,17 @@ def _evaluate_mpii(
     hidden = options.split == "test"
     read = mpii.read_unlabelled if hidden else mpii.read_people
     people = read(layout.annotations(options.split), layout.images, config)
-    held_out = None if hidden else held_out_mpii(people, layout.truth(options.split))
+    truth = layout.truth(options.split)
+    known = truth.is_file() and not hidden
+    held_out = held_out_mpii(people, layout, options.split) if known else None
     found = _find(network, people, options)
     file = options.out / "pred.mat"
     savemat(file, {"preds": predictions(found)})
-    figures: dict[str, float | None] = {"PCKh": None}
-    if held_out:
-        figures = _finite(held_out.judge(found))
-    reason = _HIDDEN if hidden else ""
+    figures, reason = (
+        _explained(held_out.judge(found))
+        if held_out
+        else _no_figures(["PCKh"], _HIDDEN if hidden else f"{truth} is not there")
+    )
     return EvaluationResult(file, figures, reason, len(people), "annotations")
 
 
@@ -160,6 +186,12 @@ def _find(
     return find_all(network, batches, people, options.inference, device)
 
 
-def _finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """None where nothing was annotated, which JSON can say and NaN it cannot."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+def _no_figures(names: Iterable[str], reason: str) -> tuple[dict[str, float | None], str]:
+    return dict.fromkeys(names), reason
+
+
+def _explained(figures: Mapping[str, float]) -> tuple[dict[str, float | None], str]:
+    """None instead of NaN, which JSON cannot say, and the reason for it."""
+    found = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    missing = ", ".join(name for name, value in found.items() if value is None)
+    return found, f"nothing is annotated that {missing} could be of" if missing else ""

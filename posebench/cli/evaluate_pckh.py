@@ -67,7 +67,7 @@ def _units(annotations: Path, truth: MpiiTruth) -> tuple[IntArray, IntArray, str
     """What the intervals draw: the pictures if it is known who is in which, or else people."""
     import numpy as np
 
-    from posebench.datasets.mpii import check_same_people, read_people
+    from posebench.datasets.mpii_people import check_same_people, read_people
 
     path = annotations.with_name(_PEOPLE)
     if path.is_file():

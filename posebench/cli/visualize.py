@@ -12,7 +12,7 @@ import typer
 from posebench.cli.options import INTERRUPTED, parse_sigmas
 
 if TYPE_CHECKING:
-    from posebench.visualize.album import Album
+    from posebench.visualize.album import Album, Page
     from posebench.visualize.ordering import PictureVerdict
 
 _NAMED = 5
@@ -43,7 +43,7 @@ def visualize(
 ) -> None:
     """Draw predicted people on their pictures, or find the pictures that went worst."""
     from posebench.visualize.album import Wish, plan_album
-    from posebench.visualize.files import claim_folder
+    from posebench.visualize.files import claim_folder, list_drawings
 
     if not math.isfinite(score_threshold):
         raise typer.BadParameter("not a finite number", param_hint="--score-threshold")
@@ -54,15 +54,16 @@ def visualize(
     for note in album.notes:
         typer.echo(f"note: {note}", err=True)
     claim_folder(out, [page.name for page in album.pages])
-    unreadable = _draw(album, out)
-    typer.echo(f"{len(album.pages) - len(unreadable)} drawings in {out}", err=True)
+    drawn, unreadable = _draw(album, out)
+    list_drawings(out, [page.name for page in drawn])
+    typer.echo(f"{len(drawn)} drawings in {out}", err=True)
     if worst:
-        typer.echo(_table([(p.name, p.verdict) for p in album.pages if p.verdict is not None]))
+        typer.echo(_table([(page.name, page.verdict) for page in drawn if page.verdict]))
     _report(album, images, unreadable)
 
 
-def _draw(album: Album, out: Path) -> list[str]:
-    """Draw every page, with a bar; returns what is wrong with those that cannot be read."""
+def _draw(album: Album, out: Path) -> tuple[list[Page], list[str]]:
+    """Draw every page, with a bar; returns the drawn, and what is wrong with the others."""
     from rich.console import Console
     from rich.progress import track
 
@@ -78,9 +79,11 @@ def _draw(album: Album, out: Path) -> list[str]:
         disable=not console.is_terminal,
     )
     try:
-        return [problem for problem in bar if problem]
+        problems = list(bar)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    pages = zip(album.pages, problems, strict=True)
+    return [page for page, problem in pages if not problem], list(filter(None, problems))
 
 
 def _table(rows: Sequence[tuple[str, PictureVerdict]]) -> str:

@@ -62,6 +62,7 @@ def read_truth(path: Path) -> MpiiTruth:
         counts = f"{len(joints)}, {len(missing)} and {len(heads)}"
         problem = f"pos_gt_src, jnt_missing and headboxes_src are of {counts} people"
         raise InputError(f"{path}: {problem}.", remedy=_TRUTH_REMEDY)
+    _check_flags(missing, path)
     visible = missing == 0
     _check_finite(np.where(visible[..., None], joints, 0), "pos_gt_src", path)
     _check_finite(heads, "headboxes_src", path)
@@ -150,6 +151,15 @@ def _numbers(content: Mapping[str, Any], name: str, path: Path, remedy: str) -> 
 
 def _wrong_shape(path: Path, name: str, array: Tensor, wanted: str, remedy: str) -> InputError:
     return InputError(f"{path}: {name} is {array.shape}, not {wanted}.", remedy=remedy)
+
+
+def _check_flags(missing: Float64Array, path: Path) -> None:
+    """Refuse what is neither 0 nor 1: a NaN would silently pass for a joint that is missing."""
+    odd = ~np.isin(missing, (0, 1))
+    if odd.any():
+        person, joint = (int(place) for place in np.argwhere(odd)[0])
+        problem = f"jnt_missing: joint {joint} of person {person} is {missing[person, joint]:g}"
+        raise InputError(f"{path}: {problem}, neither 0 nor 1.", remedy=_TRUTH_REMEDY)
 
 
 def _check_finite(array: Float64Array, name: str, path: Path) -> None:

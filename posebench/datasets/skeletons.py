@@ -86,6 +86,9 @@ SKELETONS: dict[str, Skeleton] = {
 }
 _SCORED_BY_OKS = tuple(s for s in SKELETONS.values() if s is not MPII16)
 
+_NOT_COCOS = frozenset({"ap10k-17", "h36m-17", "mpi_inf_3dhp-17", "posetrack18-17"})
+"""Other 17 keypoints, as cards of mmpose's models call them."""
+
 _OTHER_NAMES = {"tophead": "head"}
 """Of the same keypoint, as other files spell it."""
 
@@ -99,6 +102,11 @@ def get_skeleton(name: str) -> Skeleton:
     if name not in SKELETONS:
         raise InputError(f"unknown skeleton {name!r}.", remedy=f"Known: {', '.join(SKELETONS)}.")
     return SKELETONS[name]
+
+
+def is_another(name: str, wanted: Skeleton) -> bool:
+    """Whether a skeleton's name is known, and not that of the wanted one."""
+    return name != wanted.name and (name in SKELETONS or name in _NOT_COCOS)
 
 
 def make_skeleton(

@@ -50,6 +50,7 @@ class Scores:
         figures: Columns of the task's figures.
         boxes: Whether the AP of boxes says something beside them.
         short: Keys of the short table, but for the latency.
+        on_hundred: What is printed on a scale of 100.
         scale: What the unit of the figures is, a sentence.
     """
 
@@ -59,6 +60,7 @@ class Scores:
     figures: tuple[Column, ...]
     boxes: bool
     short: tuple[str, ...]
+    on_hundred: str
     scale: str
 
 
@@ -69,6 +71,7 @@ AP_SCORES = Scores(
     figures=tuple(Column(key, key, 100) for key in ("AP", "AP50", "AP75", "APm", "APl", "AR")),
     boxes=True,
     short=("AP", "AP50", "AP75", "AR", "box_AP"),
+    on_hundred="AP and AR",
     scale="AP and AR on a scale of 100.",
 )
 
@@ -100,5 +103,6 @@ def _pckh_scores(mappings: Collection[str]) -> Scores:
         figures=(*means, *(Column(key, key, 100) for key in _PCKH_GROUPS)),
         boxes=False,
         short=tuple(column.key for column in means),
+        on_hundred="PCKh and AUC",
         scale="PCKh and AUC on a scale of 100, in brackets the 95 % interval over pictures.",
     )

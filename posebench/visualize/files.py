@@ -68,10 +68,10 @@ def claim_folder(folder: Path, names: Sequence[str]) -> None:
             remedy="Move it away, or give another --out.",
         )
     # First the list: interrupted anywhere, what is there is known.
-    _list(folder, sorted({*(earlier or ()), *names}))
+    list_drawings(folder, sorted({*(earlier or ()), *names}))
     for name in earlier or ():
         (folder / name).unlink(missing_ok=True)
-    _list(folder, names)
+    list_drawings(folder, names)
 
 
 def _earlier(folder: Path) -> list[str] | None:
@@ -95,7 +95,12 @@ def _is_plain(name: object) -> bool:
     return isinstance(name, str) and name == Path(name).name and name.endswith((".jpg", ".png"))
 
 
-def _list(folder: Path, names: Sequence[str]) -> None:
+def list_drawings(folder: Path, names: Sequence[str]) -> None:
+    """Write which files of a claimed folder are drawings, and may go when the next run comes.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     with atomic_path(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps({"drawings": list(names)}, indent=1), "utf-8")
 

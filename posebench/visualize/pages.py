@@ -76,11 +76,11 @@ def _draw_truth(canvas: Canvas, album: Album, rows: IntArray, times: int) -> Non
         return
     truth, verdict = album.judged.ground_truth, album.judged.verdict
     for row in rows:
-        oks = verdict.person_oks[row]
+        oks, box = verdict.person_oks[row], truth.boxes[row] * times
         if np.isnan(oks) or oks == 0:
-            draw_annotated_box(canvas, truth.boxes[row] * times, missed=not np.isnan(oks))
+            draw_annotated_box(canvas, box, missed=not np.isnan(oks))
         points = enlarged(truth.keypoints[row], times)
-        draw_annotated(canvas, points, album.body, missed=oks == 0)
+        draw_annotated(canvas, points, box, album.body, missed=oks == 0)
 
 
 def _with_oks(texts: list[str], judged: Judged, rows: IntArray) -> list[str]:

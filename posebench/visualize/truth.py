@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from posebench.types import Float64Array
 from posebench.visualize.body import Body
 from posebench.visualize.canvas import BLACK, Canvas, Colour, Point
 from posebench.visualize.style import MISSED, TRUTH, UNCOUNTED, limb_width, unit
 
 
-def draw_annotated(canvas: Canvas, points: Float64Array, body: Body, *, missed: bool) -> None:
+def draw_annotated(
+    canvas: Canvas, points: Float64Array, box: Float64Array, body: Body, *, missed: bool
+) -> None:
     """Draw an annotated person: white where it was found, red where it was missed.
 
     Args:
         canvas: The picture.
         points: (K, 3) x and y in px of the canvas, and v; only v > 0 is drawn.
+        box: (4,) x, y, width, height, px of the canvas: what is drawn fits a person so large,
+            however few keypoints are labelled.
         body: What the K keypoints are.
         missed: Nobody was found there.
     """
     colour = MISSED if missed else TRUTH
     labelled = points[:, 2] > 0
-    arm = 0.7 * limb_width(points[labelled, :2], unit(*canvas.size)) + 0.4 * unit(*canvas.size)
+    one = unit(*canvas.size)
+    arm = 0.7 * limb_width(np.stack([np.zeros(2), box[2:]]), one) + 0.4 * one
     for a, b in body.edges:
         if labelled[a] and labelled[b]:
             _dashes(canvas, _at(points[a]), _at(points[b]), colour)

@@ -162,6 +162,29 @@ def test_what_cannot_be_drawn_is_named_and_the_rest_is_drawn(
     assert drawings(tmp_path / "out") == [names[1]]
 
 
+def test_the_worst_that_cannot_be_read_is_neither_listed_nor_in_the_list_of_drawings(
+    predictions: Path, images: Path, coco_mini: Path, tmp_path: Path
+) -> None:
+    annotations, own, out = coco_mini / "person_keypoints.json", tmp_path / "images", tmp_path / "o"
+    shutil.copytree(images, own)
+    album = plan_album(Wish(predictions, own, annotations, worst=True, limit=3))
+    first, *others = album.pages
+    first.picture.write_bytes(first.picture.read_bytes()[:900])
+    options = ("--annotations", annotations, "--worst", "--limit", "3")
+    finished = posebench(
+        *("visualize", "--predictions", predictions, "--images", own, "--out", out, *options)
+    )
+    assert finished.returncode == 2 and f"{first.picture.name}: not a readable" in finished.stderr
+    _, *rows = finished.stdout.splitlines()
+    names = [page.name for page in others]
+    assert [row.split()[0] for row in rows] == drawings(out) == names
+    assert json.loads((out / MANIFEST).read_text())["drawings"] == names
+
+    (out / first.name).write_text("mine")  # no drawing, so the next run leaves it
+    assert run(predictions, images, out, "--limit", "1").exit_code == 0
+    assert (out / first.name).read_text() == "mine"
+
+
 def test_nobody_above_the_threshold(predictions: Path, images: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"highest is 0\.9\d+\. Give a lower --score-threshold"):
         run(predictions, images, tmp_path / "out", "--score-threshold", "0.999")

@@ -30,6 +30,13 @@ def folder(data: Path, tmp_path: Path) -> Path:
     return write_folder(tmp_path / "mpii", data)
 
 
+def one_joint(missing: float) -> Float64Array:
+    """``jnt_missing`` of five people of whom all but one joint are there."""
+    flags = np.zeros((16, 5))
+    flags[3, 2] = missing
+    return flags
+
+
 def test_pictures_come_in_the_order_of_their_first_person(data: Path, tmp_path: Path) -> None:
     people = sample(data)
     twice = [*people, people[1], people[0]]
@@ -142,6 +149,7 @@ def test_people_in_another_order_are_refused(data: Path, tmp_path: Path) -> None
         ({"scale": 0}, "scale is not above 0"),
         ({"scale": "big"}, "scale is a text, not a number"),
         ({"center": None}, "center is null"),
+        ({"center": [-1, -1]}, r"people\[1\] .*center has an x of -1, .* both files"),
         ({"image": "../escape.jpg"}, "image is '../escape.jpg'"),
         ({"image": 7}, "image is 7"),
     ],
@@ -166,6 +174,8 @@ def test_a_bad_entry_is_named(
         ),
         ({"pos_gt_src": np.full((16, 2, 5), np.nan)}, "pos_gt_src: person 0 has a NaN"),
         ({"jnt_missing": np.zeros((16, 4))}, "are of 5, 4 and 5 people"),
+        ({"jnt_missing": one_joint(np.nan)}, "jnt_missing: joint 3 of person 2 is nan, neither 0"),
+        ({"jnt_missing": one_joint(2)}, "jnt_missing: joint 3 of person 2 is 2, neither 0 nor 1"),
         ({"headboxes_src": np.ones((2, 2, 5))}, "the head of person 0 has no size"),
         ({"headboxes_src": "none"}, "headboxes_src is not an array of numbers"),
         ({"dataset_joints": np.array([["head"] * 16], object)}, "rank is not at place 0"),

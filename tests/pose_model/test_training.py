@@ -230,15 +230,16 @@ def test_a_run_that_ends_before_its_first_validation_keeps_its_own_weights(
     assert_same_weights(load_file(result.checkpoint), weights_in(last))
 
 
-@pytest.mark.parametrize(("keep", "epoch"), [("best", 1), ("last", 2)])
+@pytest.mark.parametrize(("keep", "epoch", "ap"), [("best", 1, 0.9), ("last", 2, 0.4)])
 def test_the_weights_of_the_wanted_epoch_are_kept(
-    keep: str, epoch: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keep: str, epoch: int, ap: float, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     course = iter((0.2, 0.9, 0.4))
     monkeypatch.setattr(training, "average_precision", lambda *_: {"AP": next(course)})
     result = train(make_model(), folder, tmp_path, epochs=3, keep=keep)
     checkpoint = read_checkpoint(tmp_path / f"{keep}.ckpt")
     assert checkpoint["epoch"] == epoch
+    assert result.metrics["val/AP"] == pytest.approx(ap)
     assert_same_weights(load_file(result.checkpoint), weights_in(checkpoint))
 
 
@@ -317,6 +318,14 @@ def test_a_run_of_another_model_is_refused(pair: Path, tmp_path: Path) -> None:
     other = TINY.model_copy(update={"decoder_layers": 1, "num_queries": 6})
     with pytest.raises(CheckpointError, match=r"last\.ckpt: .*decoder_layers, num_queries differ"):
         train(make_model(other), pair, tmp_path / "other", resume=last)
+
+
+def test_a_run_goes_on_with_its_own_options_only(pair: Path, tmp_path: Path) -> None:
+    train(make_model(), pair, tmp_path)
+    changed = {"warmup_epochs": 2, "loss": {"boxes": 3}, "resume": tmp_path / "last.ckpt"}
+    reason = r"warmup_epochs was 1\.0, is 2\.0; loss\.boxes was .*, is 3\.0\. Give"
+    with pytest.raises(CheckpointError, match=rf"last\.ckpt: .*other options: {reason}"):
+        train(make_model(), pair, tmp_path, **changed)
 
 
 def test_a_checkpoint_that_was_cut_off_is_refused(pair: Path, tmp_path: Path) -> None:

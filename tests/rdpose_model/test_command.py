@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 import subprocess
@@ -154,6 +155,72 @@ def test_training_and_testing_on_mpii(
     np.testing.assert_array_equal(loadmat(tmp_path / "test" / "pred.mat")["preds"], joints)
 
 
+def test_mpii_without_its_truth_is_tested_without_figures(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    folder, weights = mpii_and_weights(data, tmp_path)
+    (folder / "mpii/annot/gt_valid.mat").unlink()
+    given = ("test", "--cfg", "tiny-mpii", *TEST[2:], "--data", folder, "--checkpoint", weights)
+    assert run(monkeypatch, *given) == 0
+    out = tmp_path / "test-valid-plain"
+    assert loadmat(out / "pred.mat")["preds"].shape == (5, 16, 2)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["figures"] == {"PCKh": None}
+    assert metrics["reason"] == f"{folder}/mpii/annot/gt_valid.mat is not there"
+    assert metrics["reason"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [("--no-use-gt-bbox",), ("--boxes", "boxes.json")])
+def test_mpii_has_no_boxes_of_a_detector(
+    flags: tuple[str, ...], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    folder, weights = mpii_and_weights(data, tmp_path)
+    given = ("test", "--cfg", "tiny-mpii", *TEST[2:], "--data", folder, "--checkpoint", weights)
+    assert run(monkeypatch, *given, *flags) == 2
+    assert "Leave out --boxes and --no-use-gt-bbox" in capsys.readouterr().err
+    assert not (tmp_path / "test-valid-plain").exists()
+
+
+def mpii_and_weights(data: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The folder ``data`` and a checkpoint."""
+    folder = write_mpii(tmp_path / "data", data / "openmmlab-samples" / "mpii")
+    torch.manual_seed(0)
+    save_checkpoint(PoseNetwork(mpii_of(TINY)), tmp_path / "weights.safetensors")
+    return folder, tmp_path / "weights.safetensors"
+
+
+def test_results_say_what_was_tested(
+    data_folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They lie beside the checkpoint, a folder for each way of inference."""
+    given = ("--checkpoint", checkpoint, "--data", data_folder)
+    for mode in ("plain", "fdm"):
+        assert run(monkeypatch, "test", *TEST, *given, "--inference", mode) == 0
+        out = checkpoint.parent / f"test-val2017-{mode}"
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert (metrics["inference"], metrics["checkpoint"]) == (mode, "tiny.safetensors")
+        assert metrics["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+        assert ModelConfig.model_validate(metrics["model"]) == TINY
+
+
+def test_a_size_that_nobody_has_has_no_figure(
+    coco_mini: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """COCO calls an area below 96 x 96 px medium (pycocotools, cocoeval.Params)."""
+    folder = write_coco(tmp_path / "data", coco_mini, 3)
+    file = folder / "coco/annotations/person_keypoints_val2017.json"
+    document = json.loads(file.read_text())
+    document["annotations"] = [a for a in document["annotations"] if a["area"] > 96**2]
+    write_json(file, document)
+    given = ("--checkpoint", checkpoint, "--data", folder, "--out", tmp_path / "out")
+    assert run(monkeypatch, "test", *TEST, *given) == 0
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    missing = [name for name, value in metrics["figures"].items() if value is None]
+    assert missing == ["APm", "ARm"]
+    assert metrics["reason"] == "nothing is annotated that APm, ARm could be of"
+    assert re.search(r"APm +-\n", capsys.readouterr().out)
+
+
 def mpii_share(joints: Any, file: Path) -> float:
     """Percentage, counted joint by joint."""
     truth = loadmat(file)
@@ -195,6 +262,8 @@ def test_an_export_answers_as_the_network(
         (("--cfg", "w32_256x19"), "Did you mean w32_256x192"),
         (("--cfg", "tiny", "--precision", "fp8"), "precision"),
         (("--cfg", "tiny", "--pretrained", "no.pth"), r"no\.pth"),
+        (("--cfg", "tiny", "--resume", "a/last.ckpt", "--out", "b"), "last.ckpt cannot go on in b"),
+        (("--cfg", "tiny", "--resume", "a/last.ckpt"), r"a/last\.ckpt: no such checkpoint"),
     ],
 )
 def test_a_training_that_cannot_be(
@@ -207,6 +276,14 @@ def test_a_training_that_cannot_be(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert re.search(reason, error)
+
+
+def test_a_number_out_of_range_is_answered_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert run(monkeypatch, "train", "--cfg", "tiny", "--epochs", 0) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "Error: Invalid value for '--epochs': 0 is not in the range x>=1."
 
 
 def test_boxes_that_are_not_there_or_contradict(
@@ -228,8 +305,16 @@ def test_a_checkpoint_of_another_run_is_refused(checkpoint: Path, tmp_path: Path
     assert load_network(checkpoint).config == TINY
     perturbed = variant_of(TINY, "perturbed")
     assert load_network(checkpoint, perturbed).config.variant == "fixed"
-    with pytest.raises(CheckpointError, match="backbone, input_size differ"):
+    with pytest.raises(CheckpointError, match=r": backbone\.width, .*, input_size differ"):
         load_network(checkpoint, ModelConfig())
+    wide = TINY.model_copy(update={"backbone": TINY.backbone.model_copy(update={"width": 16})})
+    with pytest.raises(CheckpointError, match=r"another run: backbone\.width differ"):
+        load_network(checkpoint, wide)
+    resnet = ModelConfig.model_validate({**TINY.model_dump(), "backbone": ResNetBackbone()})
+    with pytest.raises(CheckpointError, match=r"another run: backbone\.kind differ"):
+        load_network(checkpoint, resnet)
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: .*Give the model\.safetensors"):
+        load_network(tmp_path / "last.ckpt", TINY)
     with pytest.raises(CheckpointError, match=r"w\.pth: does not say what it is of"):
         load_network(tmp_path / "w.pth")
 

@@ -41,6 +41,7 @@ from rdpose.training.validation import TrainingData, read_training_data
 from rdpose_runs import TINY, mpii_of, variant_of, write_coco, write_mpii
 from rfdetr_pose.training.result import TrainResult
 from safetensors.torch import load_file
+from scipy.io import loadmat, savemat
 
 pytestmark = pytest.mark.framework
 PICTURES = 4
@@ -243,6 +244,40 @@ def test_a_truth_of_other_people_is_refused(data: Path, tmp_path: Path) -> None:
         read_training_data("mpii", root, mpii_of(TINY))
 
 
+def test_a_truth_in_another_order_is_refused(data: Path, tmp_path: Path) -> None:
+    root = write_mpii(tmp_path, data / "openmmlab-samples" / "mpii")
+    file = root / "mpii/annot/valid.json"
+    rows = json.loads(file.read_text())
+    file.write_text(json.dumps([rows[0], rows[2], rows[1], *rows[3:]]))
+    reason = rf"gt_valid\.mat: pos_gt_src of person 1 lies .* px .*{rows[2]['image']}\) in {file}"
+    with pytest.raises(DatasetError, match=reason):
+        read_training_data("mpii", root, mpii_of(TINY))
+
+
+def test_a_pixel_between_the_two_files_is_rounding(data: Path, tmp_path: Path) -> None:
+    """Joints that only one of them has may be anywhere."""
+    root = write_mpii(tmp_path, data / "openmmlab-samples" / "mpii")
+    file = root / "mpii/annot/gt_valid.mat"
+    truth = {k: v for k, v in loadmat(file).items() if not k.startswith("__")}
+    truth["pos_gt_src"] = truth["pos_gt_src"] + np.where(truth["jnt_missing"], 50, 1)[:, None]
+    savemat(file, truth)
+    assert read_training_data("mpii", root, mpii_of(TINY)).held_out
+    truth["pos_gt_src"] += 0.3
+    savemat(file, truth)
+    with pytest.raises(DatasetError, match=r"person 0 lies 1\.3 px"):
+        read_training_data("mpii", root, mpii_of(TINY))
+
+
+def test_a_head_without_a_size_is_refused(data: Path, tmp_path: Path) -> None:
+    root = write_mpii(tmp_path, data / "openmmlab-samples" / "mpii")
+    file = root / "mpii/annot/gt_valid.mat"
+    truth = {k: v for k, v in loadmat(file).items() if not k.startswith("__")}
+    truth["headboxes_src"][1, :, 3] = truth["headboxes_src"][0, :, 3]
+    savemat(file, truth)
+    with pytest.raises(DatasetError, match=r"gt_valid\.mat: .*the head of person 3 has no size"):
+        read_training_data("mpii", root, mpii_of(TINY))
+
+
 # --- Going on after a stop ----------------------------------------------------------------------
 
 KILLED = """
@@ -315,9 +350,9 @@ def test_a_run_of_another_variant_is_refused(people: TrainingData, tmp_path: Pat
     few = TrainingData(people.people[:2], None)
     train(new_network("fixed"), few, tmp_path)
     with pytest.raises(CheckpointError, match=r"last\.ckpt: .*variant differ"):
-        train(new_network("perturbed"), few, tmp_path / "b", resume=tmp_path / "last.ckpt")
+        train(new_network("perturbed"), few, tmp_path, resume=tmp_path / "last.ckpt")
     with pytest.raises(CheckpointError, match=r"no\.ckpt: no such checkpoint"):
-        train(new_network("perturbed"), few, tmp_path / "b", resume=tmp_path / "no.ckpt")
+        train(new_network("perturbed"), few, tmp_path, resume=tmp_path / "no.ckpt")
 
 
 # --- Several processes --------------------------------------------------------------------------

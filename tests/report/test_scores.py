@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from records import make_failure, make_record
+from records import BOXES, make_failure, make_record
 
 from posebench.config import EvalProtocol, Pckh
 from posebench.record import Estimate, Interval, Record, TaskAccuracy
@@ -48,6 +48,20 @@ def test_the_main_figure_has_its_interval() -> None:
     assert "AP50" not in text and "| PCKh@0.5 |" in text
     assert "right: distance / head size &lt;= threshold" in text
     assert "82.0 (80.0 to 84.0)" in markdown_table([pckh_record("a", 0.82)])
+
+
+def test_a_page_of_pckh_says_what_its_figures_are_and_tells_no_ap_of_annotated_boxes() -> None:
+    boxed = pckh_record("a", 0.82).model_copy(update={"boxes": BOXES})
+    text = page(reports([boxed])[0], {})
+    assert "target. PCKh and AUC\nare on a scale of 100." in text
+    assert "AP and AR" not in text
+    titles = [line for line in text.splitlines() if "boxes a picture" in line]
+    assert len(titles) == 1 and "box AP" not in text
+    rows = [line for line in text.splitlines() if line.startswith("| a | of")]
+    assert [row.count("|") for row in rows] == [titles[0].count("|")]
+    keypoints = page(reports([make_record(boxes=BOXES)])[0], {})
+    assert "AP and AR\nare on a scale of 100." in keypoints
+    assert "| model | boxes | box AP | boxes a picture |" in keypoints
 
 
 def test_rows_are_ranked_by_pckh() -> None:

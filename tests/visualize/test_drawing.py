@@ -113,13 +113,29 @@ def test_likely_keypoints_are_the_confident_ones_if_there_are_any() -> None:
     assert len(likely(standing(160, 0.0))) == 17
 
 
+def test_crosses_are_as_large_as_the_person_however_few_keypoints_are_labelled() -> None:
+    """Of somebody cut off only the face may be labelled; the box is of all that is seen."""
+    whole = standing(160)
+    box = np.array([*whole[:, :2].min(axis=0), *np.ptp(whole[:, :2], axis=0)])
+    face = np.where(np.arange(17)[:, None] == 0, whole, 0)
+    small = np.array([150.0, 40, 20, 20])
+
+    def reach(points: Float64Array, box: Float64Array) -> int:
+        canvas = Canvas(grey())
+        draw_annotated(canvas, points, box, COCO, missed=True)
+        rows = np.flatnonzero((canvas.pixels != grey()).any(axis=-1)[:, 155:165].any(axis=1))
+        return int(rows.max() - rows.min()) if len(rows) else 0
+
+    assert reach(face, box) > reach(face, small) > 0
+
+
 @settings(max_examples=30)
 @given(arrays(np.float64, (3, 17, 3), elements=st.floats(-1e9, 1e9)))
 def test_any_finite_numbers_can_be_drawn(people: Float64Array) -> None:
     canvas = Canvas(grey(64, 48))
     draw_people(canvas, people, COCO)
     draw_labels(canvas, people, ["0.50"] * 3)
-    draw_annotated(canvas, people[0], COCO, missed=True)
+    draw_annotated(canvas, people[0], people[1].ravel()[:4], COCO, missed=True)
     assert canvas.pixels.shape == (48, 64, 3)
 
 

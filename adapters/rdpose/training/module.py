@@ -19,7 +19,13 @@ from rdpose.network import PoseNetwork
 from rdpose.training.options import TrainOptions
 from rdpose.training.validation import HeldOut
 
-RUN_KIND = RunKind("RDPose", "rdpose_config", CheckpointError)
+RUN_KIND = RunKind(
+    name="RDPose",
+    config_key="rdpose_config",
+    options_key="rdpose_options",
+    remedy="Give the --cfg and --variant that it was started with",
+    error=CheckpointError,
+)
 _DECAY = 0.1  # of the learning rate at each milestone
 
 
@@ -86,5 +92,6 @@ class PoseModule(L.LightningModule):
         return TrainingBatch(images, *(part.to(device, non_blocking=True) for part in targets))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write what the network is made of beside its weights."""
+        """Write what the network is made of, and how it is trained, beside its weights."""
         checkpoint[RUN_KIND.config_key] = self.network.config.model_dump(mode="json")
+        checkpoint[RUN_KIND.options_key] = self._options.course()

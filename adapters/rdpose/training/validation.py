@@ -14,7 +14,7 @@ from rdpose.data.layout import CocoLayout, DatasetName, MpiiLayout
 from rdpose.data.samples import Person
 from rdpose.errors import DatasetError
 from rdpose.inference import Found
-from rdpose.pckh import load_truth, pckh, predictions
+from rdpose.pckh import check_same_people, load_truth, pckh, predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def _read_mpii(root: Path, config: ModelConfig) -> TrainingData:
         mpii.read_people(layout.annotations(split), layout.images, config)
         for split in ("train", "valid")
     )
-    return TrainingData(train, held_out_mpii(valid, layout.truth("valid")))
+    return TrainingData(train, held_out_mpii(valid, layout, "valid"))
 
 
 def held_out_coco(people: Sequence[Person], annotations: Path, config: ModelConfig) -> HeldOut:
@@ -98,20 +98,17 @@ def held_out_coco(people: Sequence[Person], annotations: Path, config: ModelConf
     return HeldOut(people, judge, "AP")
 
 
-def held_out_mpii(people: Sequence[Person], path: Path) -> HeldOut:
+def held_out_mpii(people: Sequence[Person], layout: MpiiLayout, split: str) -> HeldOut:
     """Judged by PCKh@0.5.
 
     Args:
-        people: Of ``valid.json``.
-        path: ``gt_valid.mat``.
+        people: Of the split's annotations.
+        layout: Of the files that they are from.
+        split: ``valid``, or another whose truth there is.
 
     Raises:
-        DatasetError: It is missing, is not such a file, or is of other people.
+        DatasetError: The truth is missing, is not such a file, or is of other people.
     """
-    truth = load_truth(path)
-    if len(truth) != len(people):
-        raise DatasetError(
-            f"{path}: {len(truth)} people, but valid.json has {len(people)}. Take both from one "
-            "source."
-        )
+    truth = load_truth(layout.truth(split))
+    check_same_people(people, layout.annotations(split), truth, layout.truth(split))
     return HeldOut(people, lambda found: pckh(predictions(found), truth), "PCKh")

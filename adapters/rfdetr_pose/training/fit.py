@@ -39,7 +39,7 @@ def fit(
 
     Raises:
         DatasetError: The data cannot be trained on.
-        CheckpointError: The checkpoint to resume is damaged or of another model.
+        CheckpointError: The checkpoint to resume is damaged, of another model or of other options.
     """
     L.seed_everything(options.seed, verbose=False)
     train, held_out = read_training_set(folders, network.config, validation)
@@ -64,6 +64,5 @@ def _fit(
         held = make_loader(validation_set, trainer, options, collate) if held_out else None
     except ValueError as error:
         raise DatasetError(str(error)) from error
-    if options.resume:
-        prepare_resume(trainer, batches, options.resume, config, RUN_KIND)
+    prepare_resume(trainer, batches, options, config, RUN_KIND)
     trainer.fit(module, batches, held, ckpt_path=options.resume, weights_only=True)

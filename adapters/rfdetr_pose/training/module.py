@@ -23,7 +23,13 @@ from rfdetr_pose.training.options import TrainOptions
 from rfdetr_pose.training.resume import RunKind
 from rfdetr_pose.training.trainer import gather, share_buffers
 
-RUN_KIND = RunKind("RF-DETR Pose", "rfdetr_pose_config", CheckpointError)
+RUN_KIND = RunKind(
+    name="RF-DETR Pose",
+    config_key="rfdetr_pose_config",
+    options_key="rfdetr_pose_options",
+    remedy="Construct the model as it was",
+    error=CheckpointError,
+)
 
 # DINOv2 needs it for its own pre-training only. Processes that train together wait for the
 # gradient of every parameter that has one.
@@ -98,8 +104,9 @@ class PoseModule(L.LightningModule):
         return Batch(images, batch.targets.to(device), batch.indices)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Write what the network is made of beside its weights."""
+        """Write what the network is made of, and how it is trained, beside its weights."""
         checkpoint[RUN_KIND.config_key] = self.network.config.model_dump(mode="json")
+        checkpoint[RUN_KIND.options_key] = self._options.course()
 
     def _objects(self, batch: Batch) -> float:
         """Objects a process, on average: all must divide by the same number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -17,6 +18,9 @@ class TrainOptions(RunOptions):
     Raises:
         pydantic.ValidationError: A value is out of range, or a name is unknown.
     """
+
+    # A run may be made longer; its learning rate is then that of the longer one.
+    FREE: ClassVar[frozenset[str]] = RunOptions.FREE | {"epochs"}
 
     epochs: PositiveInt = 50
     accumulate: PositiveInt = Field(4, description="steps whose gradients are added up")

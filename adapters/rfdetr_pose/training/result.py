@@ -11,7 +11,7 @@ import lightning as L
 from torch import nn
 
 from rfdetr_pose.training.run_options import RunOptions
-from rfdetr_pose.training.trainer import kept_weights
+from rfdetr_pose.training.trainer import kept_epoch
 
 CHECKPOINT = "model.safetensors"
 _NETWORK = TypeVar("_NETWORK", bound=nn.Module)
@@ -23,7 +23,7 @@ class TrainResult:
 
     Attributes:
         checkpoint: The weights that the options asked to keep.
-        metrics: Last logged figures by name, e.g. ``val/AP`` and ``loss``.
+        metrics: Figures by name, e.g. ``val/AP`` and ``loss``, of the epoch whose weights they are.
         out: Folder with ``metrics.csv``, TensorBoard events, ``last.ckpt`` and ``best.ckpt``.
     """
 
@@ -46,10 +46,10 @@ def finish(
         network: The attribute ``network`` of the module that was trained.
         save: Writes a checkpoint of it.
     """
-    network.load_state_dict(kept_weights(trainer, options))
+    weights, figures = kept_epoch(trainer, options)
+    network.load_state_dict(weights)
     checkpoint = options.out / CHECKPOINT
     if trainer.is_global_zero:
         save(network, checkpoint)
     trainer.strategy.barrier()
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    return TrainResult(checkpoint, metrics, options.out)
+    return TrainResult(checkpoint, figures, options.out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
@@ -14,6 +14,11 @@ class RunOptions(BaseModel):
     Raises:
         pydantic.ValidationError: A value is out of range, or a name is unknown.
     """
+
+    FREE: ClassVar[frozenset[str]] = frozenset(
+        "keep validate_every workers accelerator devices nodes strategy out resume progress".split()
+    )
+    """Fields that may be others when a run goes on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -36,3 +41,7 @@ class RunOptions(BaseModel):
     out: Path
     resume: Path | None = Field(None, description="a last.ckpt of the same run")
     progress: bool = True
+
+    def course(self) -> dict[str, Any]:
+        """What the course of the run depends on, as JSON has it."""
+        return self.model_dump(mode="json", exclude=set(self.FREE))

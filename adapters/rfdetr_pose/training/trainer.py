@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from rfdetr_pose.training.averaging import averaging
+from rfdetr_pose.training.figures import FIGURES_KEY, EpochFigures
 from rfdetr_pose.training.run_options import RunOptions
 from rfdetr_pose.training.sampling import EpochSampler
 
@@ -93,21 +94,24 @@ def make_loader(
     )
 
 
-def kept_weights(trainer: L.Trainer, options: RunOptions) -> dict[str, Any]:
-    """The (averaged) weights of the chosen epoch, as the checkpoint callbacks wrote them.
+def kept_epoch(trainer: L.Trainer, options: RunOptions) -> tuple[dict[str, Any], dict[str, float]]:
+    """The chosen epoch, as the checkpoint callbacks wrote it.
 
-    They are those of the module's attribute ``network``.
+    Returns:
+        The (averaged) weights of the module's attribute ``network``, and the epoch's figures by
+        name; none where an earlier release wrote the checkpoint.
     """
     first = trainer.checkpoint_callback
     # A run that ended before its first validation has no best epoch.
     best = first.best_model_path if options.keep == "best" and first.monitor else ""
     path = best or options.out / "last.ckpt"
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    return {
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    weights = {
         name.removeprefix(_MODULE_PREFIX): value
-        for name, value in state.items()
+        for name, value in state["state_dict"].items()
         if name.startswith(_MODULE_PREFIX)
     }
+    return weights, state.get(FIGURES_KEY, {})
 
 
 def share_buffers(trainer: L.Trainer, network: nn.Module) -> None:
@@ -132,6 +136,7 @@ def gather(trainer: L.Trainer, rows: list[Any]) -> list[Any]:
 def _callbacks(options: RunOptions, monitor: str | None) -> list[Callback]:
     callbacks: list[Callback] = [
         LearningRateMonitor(logging_interval="step"),
+        EpochFigures(),
         ModelCheckpoint(
             options.out, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
         ),
