@@ -14,8 +14,9 @@ import torch
 from onnx.utils import extract_model
 from paired_latency import latency_ratio, open_network, parameters_m, seconds
 from rfdetr_pose.config import LARGE, MEDIUM, NANO, SMALL, ModelConfig
-from rfdetr_pose.export import INPUT, OUTPUTS, export_onnx
+from rfdetr_pose.export import OUTPUTS, export_onnx
 from rfdetr_pose.network import PoseNetwork
+from rfdetr_pose.onnx_file import INPUT
 
 PAIRS = 30
 MOST = 1.03  # upper end of the interval

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from rfdetr_pose.checkpoint_format import CheckpointFormat
 from torch import Tensor, nn
 
 from rdpose.config import ModelConfig
@@ -29,23 +26,16 @@ _COUNTERS = ".num_batches_tracked"  # old checkpoints have none
 _SHOWN = 3
 
 
+_FORMAT = CheckpointFormat(CONFIG_KEY, ModelConfig, "an RDPose checkpoint", CheckpointError)
+
+
 def save_checkpoint(network: PoseNetwork, path: Path) -> None:
     """Write weights and configuration as safetensors; the file appears whole or not at all.
 
     Raises:
         OSError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    try:
-        save_file(state, temporary, {CONFIG_KEY: network.config.model_dump_json()})
-    except SafetensorError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(f"{path}: cannot be written: {error}") from error
-    temporary.replace(path)
+    _FORMAT.save(network, network.config, path)
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -57,14 +47,7 @@ def read_config(path: Path) -> ModelConfig:
     Raises:
         CheckpointError: No such file, it is damaged, or it is no RDPose checkpoint.
     """
-    with _opened(path) as stream:
-        description = (stream.metadata() or {}).get(CONFIG_KEY)
-    if description is None:
-        raise CheckpointError(f"{path}: not an RDPose checkpoint: no configuration in it.")
-    try:
-        return ModelConfig.model_validate_json(description)
-    except ValidationError as error:
-        raise CheckpointError(f"{path}: its configuration is not valid: {error}") from error
+    return _FORMAT.read_config(path)
 
 
 def load_checkpoint(path: Path) -> PoseNetwork:
@@ -77,12 +60,7 @@ def load_checkpoint(path: Path) -> PoseNetwork:
         CheckpointError: As :func:`read_config`, or weights and configuration disagree.
     """
     network = PoseNetwork(read_config(path))
-    with _opened(path) as stream:
-        state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its weights are not those it describes: {error}") from error
+    _FORMAT.fill(network, path)
     return network
 
 
@@ -189,12 +167,3 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{path}: holds no weights: {name!r} is no tensor.")
     return {name.removeprefix("module."): value for name, value in state.items()}
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with safe_open(path, framework="pt") as stream:
-            yield stream
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file: {error}.") from error

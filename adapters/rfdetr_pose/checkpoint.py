@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-
+from rfdetr_pose.checkpoint_format import CheckpointFormat
 from rfdetr_pose.config import ModelConfig
 from rfdetr_pose.errors import CheckpointError
 from rfdetr_pose.network import PoseNetwork
 
-_CONFIG_KEY = "rfdetr_pose_config"
+_FORMAT = CheckpointFormat(
+    "rfdetr_pose_config", ModelConfig, "an RF-DETR Pose checkpoint", CheckpointError
+)
 
 
 def save_checkpoint(network: PoseNetwork, path: Path) -> None:
@@ -24,17 +20,7 @@ def save_checkpoint(network: PoseNetwork, path: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    try:
-        save_file(state, temporary, {_CONFIG_KEY: network.config.model_dump_json()})
-    except SafetensorError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(f"{path}: cannot be written: {error}") from error
-    temporary.replace(path)
+    _FORMAT.save(network, network.config, path)
 
 
 def is_safetensors(path: Path) -> bool:
@@ -53,14 +39,7 @@ def read_config(path: Path) -> ModelConfig:
     Raises:
         CheckpointError: No such file, it is damaged, or it is not a pose checkpoint.
     """
-    with _opened(path) as stream:
-        description = (stream.metadata() or {}).get(_CONFIG_KEY)
-    if description is None:
-        raise CheckpointError(f"{path}: not an RF-DETR Pose checkpoint: no configuration in it.")
-    try:
-        return ModelConfig.model_validate_json(description)
-    except ValidationError as error:
-        raise CheckpointError(f"{path}: its configuration is not valid: {error}") from error
+    return _FORMAT.read_config(path)
 
 
 def load_network(path: Path) -> PoseNetwork:
@@ -70,19 +49,5 @@ def load_network(path: Path) -> PoseNetwork:
         CheckpointError: As :func:`read_config`, or weights and configuration disagree.
     """
     network = PoseNetwork(read_config(path))
-    with _opened(path) as stream:
-        state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: its weights are not those it describes: {error}") from error
+    _FORMAT.fill(network, path)
     return network
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with safe_open(path, framework="pt") as stream:
-            yield stream
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file: {error}.") from error

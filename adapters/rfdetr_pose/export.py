@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
-import torch
 from torch import Tensor, nn
 
 from rfdetr_pose.geometry import to_corners
 from rfdetr_pose.images import MEAN, STD
 from rfdetr_pose.network import PoseNetwork
+from rfdetr_pose.onnx_file import save_onnx, to_onnx
 
-OPSET = 18
-INPUT = "images"
 OUTPUTS = ("boxes", "scores", "keypoints", "keypoint_confidences")
 CONFIG_KEY = "rfdetr_pose_config"
 
@@ -73,34 +67,21 @@ def export_onnx(
         OSError: The file cannot be written.
     """
     graph = InferenceGraph(copy.deepcopy(network).cpu().float().eval())
-    model = _exported(graph, dynamic_batch)
+    side = network.config.resolution
+    model = to_onnx(graph, (side, side), OUTPUTS, dynamic_batch=dynamic_batch)
     if half:
         model = _to_half(model)
-    _describe(model, network)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    onnx.save(model, temporary)
-    temporary.replace(path)
+    save_onnx(model, path, producer="rfdetr_pose", metadata=_metadata(network))
     return path
 
 
-def _exported(graph: InferenceGraph, dynamic_batch: bool) -> onnx.ModelProto:
-    side = graph.network.config.resolution
-    # A batch of one would be taken for a constant.
-    example = torch.zeros(2 if dynamic_batch else 1, 3, side, side)
-    shapes = {INPUT: {0: torch.export.Dim("batch", min=1)}} if dynamic_batch else None
-    with _quiet():
-        program = torch.onnx.export(
-            graph,
-            (example,),
-            opset_version=OPSET,
-            dynamo=True,
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_shapes=shapes,
-            verbose=False,
-        )
-    return program.model_proto
+def _metadata(network: PoseNetwork) -> dict[str, str]:
+    return {
+        CONFIG_KEY: network.config.model_dump_json(),
+        "input": f"RGB 0..255, mean {[255 * m for m in MEAN]}, deviation {[255 * s for s in STD]}",
+        "outputs": "boxes x1 y1 x2 y2 and keypoints x y in pixels of the input; scores 0..1",
+        "license": "Apache-2.0",
+    }
 
 
 def _to_half(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -150,34 +131,3 @@ def _coordinate_nodes(graph: onnx.GraphProto) -> list[str]:
             found[node.name] = None
             pending.extend(node.input)
     return list(found)
-
-
-def _describe(model: onnx.ModelProto, network: PoseNetwork) -> None:
-    """Write how the file is to be read, and take out where it was made."""
-    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        part.doc_string = ""
-        del part.metadata_props[:]
-    del model.functions[:]
-    config = network.config
-    entries = {
-        CONFIG_KEY: config.model_dump_json(),
-        "input": f"RGB 0..255, mean {[255 * m for m in MEAN]}, deviation {[255 * s for s in STD]}",
-        "outputs": "boxes x1 y1 x2 y2 and keypoints x y in pixels of the input; scores 0..1",
-        "license": "Apache-2.0",
-    }
-    model.producer_name, model.producer_version = "rfdetr_pose", ""
-    onnx.helper.set_model_props(model, entries)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter's remarks on its own workings."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

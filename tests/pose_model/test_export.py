@@ -13,9 +13,10 @@ import pytest
 import torch
 from pose_networks import TINY, make_network, shaken
 from rfdetr_pose.config import DEMO, LARGE, MEDIUM, NANO, SMALL, ModelConfig
-from rfdetr_pose.export import CONFIG_KEY, INPUT, OUTPUTS, InferenceGraph, export_onnx
+from rfdetr_pose.export import CONFIG_KEY, OUTPUTS, InferenceGraph, export_onnx
 from rfdetr_pose.model import PoseModel
 from rfdetr_pose.network import PoseNetwork
+from rfdetr_pose.onnx_file import INPUT
 from support import require
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -13,11 +13,12 @@ import onnx
 import pytest
 import torch
 from rdpose.config import Inference, ModelConfig, ResNetBackbone
-from rdpose.export import INPUT, OUTPUT, export_onnx
+from rdpose.export import OUTPUT, export_onnx
 from rdpose.losses import joint_loss
 from rdpose.network import PoseNetwork
 from rdpose.protocol import CONFIG_KEY, INFERENCE_KEY, protocol_of
 from rdpose_networks import TINY, make_network, random_crops, tiny
+from rfdetr_pose.onnx_file import INPUT
 from support import require
 
 from posebench.config import resolve_protocol
