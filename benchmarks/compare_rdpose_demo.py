@@ -21,7 +21,7 @@ from rdpose.config import Inference, Variant
 from rdpose.export import export_onnx
 from rdpose.loading import load_network
 from scipy import stats
-from train_rdpose_demo import ARMS, SEEDS, SET, describe_options, out_of
+from train_rdpose_demo import ARMS, SEEDS, SET, describe_training, out_of
 
 from posebench import environment
 from posebench.config import resolve_protocol
@@ -175,7 +175,7 @@ def main() -> None:
     document = {
         "training_set": SET.name,
         "test_set": TEST_SET,
-        "training": describe_options(folder),
+        "training": describe_training(folder),
         "networks": rows,
         "level": LEVEL,
         "differences": compare(rows),
