@@ -4,7 +4,7 @@ Requests come as JSON lines on standard input, replies go as JSON lines to what 
 output; whatever a framework prints goes to standard error, which the parent keeps as a log. Bulk
 data never crosses the pipe: predictions are written to shard files.
 
-Run as ``python -m posebench.worker`` by :mod:`posebench.worker_client`.
+Run as a program by :mod:`posebench.worker_client`.
 """
 
 from __future__ import annotations

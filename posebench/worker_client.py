@@ -8,12 +8,12 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from posebench.children import module_command
 from posebench.record import Failure
 
 _LOG_TAIL = 2000
@@ -47,7 +47,7 @@ class WorkerClient:
         self._log = log
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
-                [str(interpreter or sys.executable), "-m", "posebench.worker"],
+                module_command("posebench.worker", interpreter),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -95,6 +95,18 @@ def test_a_model_is_loaded_run_timed_and_closed(
     worker.close()
 
 
+def test_files_of_the_working_folder_are_no_modules(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's random.py would take the place of Python's."""
+    for name in ("random", "numpy", "posebench"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(tmp_path)
+    client = WorkerClient(tmp_path / "worker.log")
+    assert load(client, "figure", weights)["num_keypoints"] == 17
+    client.close()
+
+
 def test_what_a_framework_prints_goes_to_the_log(
     worker: WorkerClient, weights: Path, tmp_path: Path
 ) -> None:

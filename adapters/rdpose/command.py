@@ -114,7 +114,8 @@ def test(  # noqa: PLR0913
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that is written to; by default test-SPLIT-INFERENCE beside the checkpoint."
+            help="Folder that is written to; by default test-SPLIT-INFERENCE beside the "
+            "checkpoint, with -detected behind it for a detector's boxes."
         ),
     ] = None,
 ) -> None:
@@ -129,7 +130,8 @@ def test(  # noqa: PLR0913
     part = split or ("val2017" if run.dataset == "coco" else "valid")
     hidden = run.dataset == "coco" and part.startswith("test")
     annotated = not (boxes or hidden) if use_gt_bbox is None else use_gt_bbox
-    folder = out or checkpoint.parent / f"test-{part}-{inference.value}"
+    name = f"test-{part}-{inference.value}" + ("" if annotated or hidden else "-detected")
+    folder = out or checkpoint.parent / name
     options = EvaluationOptions(
         part, inference.value, annotated, boxes, batch_size, workers, device, folder, checkpoint
     )

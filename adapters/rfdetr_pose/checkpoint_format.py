@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -43,11 +43,12 @@ class CheckpointFormat(Generic[Config]):
         state = {
             name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
         }
+        # Not save_file: it makes a file that only its owner may read.
         try:
-            save_file(state, temporary, {self.key: config.model_dump_json()})
-        except SafetensorError as error:
+            temporary.write_bytes(save(state, {self.key: config.model_dump_json()}))
+        except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise OSError(f"{path}: cannot be written: {error}") from error
+            raise OSError(error.errno, f"{path}: cannot be written: {error.strerror}") from error
         temporary.replace(path)
 
     def read_config(self, path: Path) -> Config:

@@ -47,6 +47,12 @@ def test_a_saved_model_predicts_the_same(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(found.data["class_name"], expected.data["class_name"])
 
 
+def test_a_saved_model_may_be_read_by_whoever_may_read_other_files(tmp_path: Path) -> None:
+    path = make_model(TINY).save(tmp_path / "model.safetensors")
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_the_description_travels_with_the_weights(tmp_path: Path) -> None:
     described = Tiny(
         None,

@@ -192,12 +192,18 @@ def mpii_and_weights(data: Path, tmp_path: Path) -> tuple[Path, Path]:
 def test_results_say_what_was_tested(
     data_folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They lie beside the checkpoint, a folder for each way of inference."""
+    """They lie beside the checkpoint, a folder for each way of inference and source of boxes."""
     given = ("--checkpoint", checkpoint, "--data", data_folder)
-    for mode in ("plain", "fdm"):
-        assert run(monkeypatch, "test", *TEST, *given, "--inference", mode) == 0
-        out = checkpoint.parent / f"test-val2017-{mode}"
-        metrics = json.loads((out / "metrics.json").read_text())
+    ways = (
+        ("plain", "--use-gt-bbox", "test-val2017-plain"),
+        ("plain", "--no-use-gt-bbox", "test-val2017-plain-detected"),
+        ("fdm", "--use-gt-bbox", "test-val2017-fdm"),
+    )
+    for mode, boxes, _ in ways:
+        assert run(monkeypatch, "test", *TEST, *given, "--inference", mode, boxes) == 0
+    for mode, boxes, name in ways:
+        metrics = json.loads((checkpoint.parent / name / "metrics.json").read_text())
+        assert (metrics["boxes"] == "annotations") == (boxes == "--use-gt-bbox")
         assert (metrics["inference"], metrics["checkpoint"]) == (mode, "tiny.safetensors")
         assert metrics["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
         assert ModelConfig.model_validate(metrics["model"]) == TINY

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import subprocess
-import sys
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from multiprocessing import Pipe
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from posebench.children import module_command
 from posebench.errors import PosebenchError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class _Process:
         with theirs:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "posebench.datasets.synthetic.pool_worker"),
+                    *module_command("posebench.datasets.synthetic.pool_worker"),
                     *(str(theirs.fileno()), split, str(seed)),
                 ],
                 pass_fds=[theirs.fileno()],

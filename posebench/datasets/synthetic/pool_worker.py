@@ -1,4 +1,4 @@
-"""The child's end: ``python -m posebench.datasets.synthetic.pool_worker FD SPLIT SEED``."""
+"""The child's end, a program of its own with the arguments FD SPLIT SEED."""
 
 from __future__ import annotations
 
