@@ -176,6 +176,7 @@ class PoseModel:
         given = [dataset_dir] if isinstance(dataset_dir, (str, Path)) else dataset_dir
         folders = [Path(folder) for folder in given]
         held_out = Path(validation_dir) if validation_dir is not None else None
+        torch.manual_seed(chosen.seed)  # a network that is built now draws its first weights
         try:
             return fit(self.network, folders, chosen, held_out)
         finally:

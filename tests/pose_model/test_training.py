@@ -203,6 +203,18 @@ def tensorboard_names(out: Path) -> set[str]:
     return {value.tag for event in events for value in event.summary.value}
 
 
+def test_the_seed_decides_first_weights_too(pair: Path, tmp_path: Path) -> None:
+    """A network that is new when training begins is drawn for it."""
+    weights = []
+    for run, seed in enumerate((1, 1, 2)):
+        torch.manual_seed(run)
+        model = PoseModel.from_config(TINY, device="cpu")
+        result = train(model, pair, tmp_path / str(run), seed=seed, batch_size=2)
+        weights.append(load_file(result.checkpoint))
+    assert_same_weights(weights[0], weights[1])
+    assert any(not torch.allclose(weights[0][name], weights[2][name]) for name in weights[0])
+
+
 @pytest.mark.parametrize("progress", [False, True])
 def test_a_bar_is_shown_only_where_it_is_wanted(
     progress: bool, pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
