@@ -60,10 +60,16 @@ def write_coco(root: Path, coco_mini: Path, pictures: int) -> Path:
         folder.mkdir(parents=True)
         for image in document["images"]:
             (folder / image["file_name"]).symlink_to(coco_mini / "images" / image["file_name"])
-    boxes = [detection(a) for a in document["annotations"] if not a["iscrowd"]]
-    for name in ("COCO_val2017_detections_AP_H_56", "COCO_test-dev2017_detections_AP_H_609"):
-        write_json(root / f"coco/person_detection_results/{name}_person.json", boxes)
+    people = [a for a in document["annotations"] if not a["iscrowd"]]
+    for name, score in VAL_BOXES, TEST_BOXES:
+        boxes = [detection(person, score) for person in people]
+        write_json(root / f"coco/person_detection_results/{name}", boxes)
     return root
+
+
+VAL_BOXES = ("COCO_val2017_detections_AP_H_56_person.json", 0.75)
+TEST_BOXES = ("COCO_test-dev2017_detections_AP_H_609_person.json", 0.5)
+"""Name and score of the detections of a split."""
 
 
 def detection(annotation: Document, score: float = 0.75) -> Document:

@@ -23,7 +23,14 @@ from posebench.pipelines.heatmap_head import HeatmapHead
 from posebench.pipelines.top_down import TopDownModel
 from posebench.predictions import PredictionSet, collect
 from posebench.record import TaskAccuracy
-from posebench.types import ModelCost, PersonBoxes, Prediction, Spans, Tensor, TensorSpec
+from posebench.types import (
+    ModelCost,
+    PersonBoxes,
+    Prediction,
+    Spans,
+    Tensor,
+    TensorSpec,
+)
 
 RIGHT = 10
 """Joints of the second person that lie within half a head; the first has all, the third none."""
@@ -100,6 +107,24 @@ def test_dots_at_known_places_give_a_known_pckh(dataset: MpiiDataset) -> None:
     assert found.unit_index.tolist() == [0, 1, 1]
     interval = task["pckh"].figures["PCKh@0.5"].interval
     assert interval is not None and interval.resampled == "images"
+
+
+def test_a_joint_at_the_threshold_is_right_or_not_as_the_protocol_says(
+    data: Path, tmp_path: Path
+) -> None:
+    """An ankle of two lies exactly half a head of .6 x 100 px beside its place."""
+    joints = np.round(sample(data)[0]["joints"])
+    person = {**sample(data)[0], "joints": joints.tolist(), "joints_vis": [1] * 16}
+    heads = np.zeros((2, 2, 1))
+    heads[1, :, 0] = (60, 80)
+    dataset = MpiiDataset.open(
+        write_folder(tmp_path / "mpii", data, [person], {"headboxes_src": heads})
+    )
+    keypoints = (joints[None] - 1).astype(np.float32)  # MPII counts from 1
+    keypoints[0, 0, 0] += 30
+    found = dataclasses.replace(predict(dataset), keypoints=keypoints)
+    tasks = [evaluate_pckh(dataset, found, Pckh(comparison=c))[1] for c in ("<=", "<")]
+    assert [figures(task)["ankle"] for task in tasks] == [1.0, 0.5]
 
 
 def test_the_order_of_people_does_not_matter(dataset: MpiiDataset) -> None:

@@ -155,6 +155,12 @@ def _exported(card: ModelCard, wanted: Network | None, weights: Path) -> Path:
 
 def _network(card: ModelCard, wanted: Network | None, weights: Path) -> PoseNetwork:
     original = format_of(weights) not in ("onnx", "safetensors")
+    if not original and wanted is not None and not wanted.config.decoupled:
+        raise WeightsError(
+            f"{weights}: {card.name} is for the checkpoint of HRNet's authors, whose figures it "
+            "quotes.",
+            remedy=f"Run networks of your own training as rdpose:{weights}.",
+        )
     if original and (wanted is None or wanted.config.decoupled):
         raise WeightsError(
             f"{weights}: {card.name} is loaded from the .safetensors of rdpose's training, or "

@@ -57,6 +57,9 @@ def train(  # noqa: PLR0913
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="People a process.")] = None,
     seed: Annotated[int, typer.Option(help="Of all random choices.")] = 0,
+    ema_decay: Annotated[
+        float, typer.Option(help="Average weights over the steps, e.g. 0.9998; 0 does not.")
+    ] = 0.0,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     workers: Annotated[int, typer.Option(help="Processes that load pictures.")] = 2,
     devices: Annotated[str, typer.Option(help="How many, or auto.")] = "auto",
@@ -76,6 +79,7 @@ def train(  # noqa: PLR0913
     given = {
         "batch_size": run.options.batch_size if batch_size is None else batch_size,
         "seed": seed,
+        "ema_decay": ema_decay,
         "precision": precision,
         "workers": workers,
         "devices": int(devices) if devices.isdecimal() else devices,
@@ -115,7 +119,7 @@ def test(  # noqa: PLR0913
         Path | None,
         typer.Option(
             help="Folder that is written to; by default test-SPLIT-INFERENCE beside the "
-            "checkpoint, with -detected behind it for a detector's boxes."
+            "checkpoint, with -detected or the name of --boxes behind it for a detector's."
         ),
     ] = None,
 ) -> None:
@@ -130,8 +134,8 @@ def test(  # noqa: PLR0913
     part = split or ("val2017" if run.dataset == "coco" else "valid")
     hidden = run.dataset == "coco" and part.startswith("test")
     annotated = not (boxes or hidden) if use_gt_bbox is None else use_gt_bbox
-    name = f"test-{part}-{inference.value}" + ("" if annotated or hidden else "-detected")
-    folder = out or checkpoint.parent / name
+    whose = "" if annotated else f"-{boxes.stem}" if boxes else "-detected"
+    folder = out or checkpoint.parent / f"test-{part}-{inference.value}{whose}"
     options = EvaluationOptions(
         part, inference.value, annotated, boxes, batch_size, workers, device, folder, checkpoint
     )

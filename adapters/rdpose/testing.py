@@ -69,6 +69,7 @@ class EvaluationResult:
         reason: Why a figure is missing, or ``""``.
         people: How many were looked into.
         boxes: Where they were from.
+        boxes_sha256: Digest of the file they were from, if they are a detector's.
     """
 
     predictions: Path
@@ -76,6 +77,7 @@ class EvaluationResult:
     reason: str
     people: int
     boxes: str
+    boxes_sha256: str | None = None
 
 
 def evaluate(
@@ -112,11 +114,15 @@ def _origin(network: PoseNetwork, options: EvaluationOptions) -> dict[str, Any]:
     file = options.checkpoint
     return {
         "checkpoint": file.name if file else None,
-        "checkpoint_sha256": hashlib.sha256(file.read_bytes()).hexdigest() if file else None,
+        "checkpoint_sha256": _sha256(file) if file else None,
         "model": network.config.model_dump(mode="json"),
         "split": options.split,
         "inference": options.inference,
     }
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _evaluate_coco(
@@ -145,8 +151,8 @@ def _evaluate_coco(
         if hidden
         else _explained(CocoTruth(annotations, sigmas).figures(rows))
     )
-    source = "annotations" if annotated else boxes.name
-    return EvaluationResult(file, figures, reason, len(people), source)
+    source = ("annotations", None) if annotated else (boxes.name, _sha256(boxes))
+    return EvaluationResult(file, figures, reason, len(people), *source)
 
 
 def _evaluate_mpii(

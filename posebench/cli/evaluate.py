@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -46,6 +46,13 @@ class RulesOf(str, Enum):
     coco = "coco"
     mmpose = "mmpose"
     ultralytics = "ultralytics"
+
+
+class Comparison(str, Enum):
+    """Of a distance with PCKh's threshold."""
+
+    at_most = "<="
+    below = "<"
 
 
 class Mode(str, Enum):
@@ -91,6 +98,10 @@ def evaluate(
     score_mode: Annotated[
         Mode | None, typer.Option(help="Rank people by this score instead of the predicted one.")
     ] = None,
+    pckh_comparison: Annotated[
+        Comparison | None,
+        typer.Option(help="MPII only: whether a joint at exactly the threshold is right."),
+    ] = None,
     cross_check: Annotated[
         Checker | None, typer.Option(help="Also score with another package and compare.")
     ] = None,
@@ -110,7 +121,10 @@ def evaluate(
             cross_check,
             compat,
         )
-        return _evaluate_mat(annotations, predictions, protocol, output)
+        comparison: Literal["<=", "<"] = "<" if pckh_comparison is Comparison.below else "<="
+        return _evaluate_mat(annotations, predictions, protocol, output, comparison)
+    if pckh_comparison is not None:
+        raise typer.BadParameter("only with a .mat of MPII", param_hint="--pckh-comparison")
     reading = HashedFile(annotations)  # Done before numpy is imported, which takes longer.
     from posebench.conventions.ladder import Wish
     from posebench.datasets.coco import CocoDataset
@@ -162,11 +176,15 @@ def _check_none_given(*values: object) -> None:
 
 
 def _evaluate_mat(
-    annotations: Path, predictions: Path, protocol: RulesOf, output: OutputFormat
+    annotations: Path,
+    predictions: Path,
+    protocol: RulesOf,
+    output: OutputFormat,
+    comparison: Literal["<=", "<"],
 ) -> None:
     if protocol is not RulesOf.coco:
         raise typer.BadParameter("MPII is scored by PCKh alone", param_hint="--protocol")
-    content = evaluate_mat(annotations, predictions)
+    content = evaluate_mat(annotations, predictions, comparison)
     for note in content["notes"]:
         typer.echo(f"note: {note}", err=True)
     typer.echo(render_pckh(content, output))

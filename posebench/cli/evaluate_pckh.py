@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from posebench.cli.options import OutputFormat
 
@@ -16,24 +16,25 @@ SUFFIX = ".mat"
 _PEOPLE = "valid.json"
 
 
-def evaluate_mat(annotations: Path, predictions: Path) -> dict[str, Any]:
+def evaluate_mat(
+    annotations: Path, predictions: Path, comparison: Literal["<=", "<"]
+) -> dict[str, Any]:
     """The document of PCKh of predicted joints.
 
     Args:
         annotations: HRNet's ``gt_valid.mat``. A ``valid.json`` beside it tells who shares a
             picture, so that the intervals draw pictures; without it they draw people.
         predictions: With ``preds`` or ``pos_pred_src``, of the same people in the same order.
+        comparison: Of a distance with the threshold, for a right joint.
 
     Raises:
         InputError: A file is not what it should be, or they are of another number of people.
         MissingExtraError: scipy is not installed.
     """
-    from posebench.config import Pckh
     from posebench.metrics.pckh import pckh
     from posebench.pckh_evaluation import pckh_document
 
     found, resampled, notes = _distances(annotations, predictions)
-    comparison = Pckh().comparison
     return pckh_document(
         pckh(found, comparison=comparison),
         found,

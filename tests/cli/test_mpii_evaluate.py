@@ -38,6 +38,36 @@ def test_the_known_figures_of_real_predictions(data: Path, tmp_path: Path) -> No
     assert evaluated(real, write_mat(tmp_path / "pred.mat", as_hrnet)) == found
 
 
+def test_a_joint_at_exactly_the_threshold(data: Path, tmp_path: Path) -> None:
+    """Joint 0 of everybody half a head off: heads of 100 px x .6, so 30 px."""
+    annotations = write_folder(tmp_path / "mpii", data, truth=None) / "annot" / "gt_valid.mat"
+    truth = read_mat(annotations)
+    heads = np.zeros_like(truth["headboxes_src"])
+    heads[1] = [[60], [80]]
+    people = len(sample(data))
+    write_mat(annotations, {**{k: v for k, v in truth.items() if k[0] != "_"},
+                            "headboxes_src": heads})  # fmt: skip
+    joints = truth["pos_gt_src"].transpose(2, 0, 1).astype(np.float64)
+    joints[:, 0, 0] += 30
+    predictions = write_mat(tmp_path / "pred.mat", {"preds": joints})
+    shown = (~truth["jnt_missing"][0].astype(bool)).sum()
+    assert 0 < shown <= people
+    at_most = evaluated(annotations, predictions, "--pckh-comparison", "<=")
+    below = evaluated(annotations, predictions, "--pckh-comparison", "<")
+    assert (at_most["comparison"], below["comparison"]) == ("<=", "<")
+    assert at_most["pckh"]["PCKh@0.5"] == 1.0 > below["pckh"]["PCKh@0.5"]
+    assert evaluated(annotations, predictions) == at_most
+
+
+def test_the_comparison_is_mpiis(coco_mini: Path) -> None:
+    file = coco_mini / "person_keypoints.json"
+    results = coco_mini / "yolov8n-pose.predictions.json"
+    done = posebench(
+        *("evaluate", "--annotations", file, "--predictions", results, "--pckh-comparison", "<")
+    )
+    assert done.returncode == 2 and "--pckh-comparison" in done.stderr
+
+
 def test_pictures_are_drawn_where_it_is_known_who_shares_one(data: Path, tmp_path: Path) -> None:
     people = [*sample(data), sample(data)[0]]
     annotations = write_folder(tmp_path / "mpii", data, people) / "annot" / "gt_valid.mat"

@@ -72,6 +72,29 @@ def test_a_coco_model_is_mapped_scored_kept_and_reported(folder: Path) -> None:
     assert second == record and "kept from an earlier run" in stderr
 
 
+def test_a_model_of_mpiis_own_joints_needs_no_mapping(folder: Path) -> None:
+    """An RDPose checkpoint of its 16 joints, scored with the other comparison."""
+    for package in ("torch", "timm"):
+        require(package)
+    from rdpose.checkpoint import save_checkpoint
+    from rdpose_networks import make_network, tiny
+
+    weights = folder.parent / "mpii.safetensors"
+    save_checkpoint(make_network(tiny(joints="mpii16", input_size=(64, 64))), weights)
+    below = folder.parent / "below.toml"
+    below.write_text('[latency]\nenabled = false\n[protocol.pckh]\ncomparison = "<"\n')
+    options = ("--boxes", "ground-truth", "--config", str(below))
+    code, (record,), stderr = run(folder, f"rdpose:{weights}", *options)
+    assert (code, record.status) == (0, "ok"), stderr
+    assert record.protocol is not None and record.protocol.pckh is not None
+    assert (record.protocol.pckh.mapping, record.protocol.pckh.comparison) == ("none", "<")
+    task = record.accuracy["pckh"]
+    assert not task.notes and task.figures["head"].value is not None
+    (kept,) = (folder.parent / "runs").rglob("pckh.npz")
+    again = pckh(HeadDistances.load(kept), comparison="<")
+    assert {n: f.value for n, f in again.items()} == {n: e.value for n, e in task.figures.items()}
+
+
 def _check_by_hand(folder: Path, predictions: Path, figure: float | None) -> None:
     """The share of visible limb joints within half a head, counted anew."""
     truth = MpiiDataset.open(folder).ground_truth()

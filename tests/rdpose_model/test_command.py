@@ -6,9 +6,11 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,17 @@ from rdpose.experiments import EXPERIMENTS, Experiment, experiment
 from rdpose.loading import load_network
 from rdpose.network import PoseNetwork
 from rdpose.training.options import TrainOptions
-from rdpose_runs import TINY, crowded, mpii_of, variant_of, write_coco, write_json, write_mpii
+from rdpose_runs import (
+    TEST_BOXES,
+    TINY,
+    VAL_BOXES,
+    crowded,
+    mpii_of,
+    variant_of,
+    write_coco,
+    write_json,
+    write_mpii,
+)
 from scipy.io import loadmat
 from support import require, require_oracle
 
@@ -120,13 +132,19 @@ def test_annotated_boxes_have_a_score_of_one(
 
 
 def test_a_submission_for_test_dev_has_no_figures(
-    data_folder: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    coco_mini: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: Any,
 ) -> None:  # fmt: skip
+    only_test = write_coco(tmp_path / "data", coco_mini, 3)
+    for unused in ("images/val2017", "images/train2017", "annotations/*_val2017.json",
+                   f"person_detection_results/{VAL_BOXES[0]}"):  # fmt: skip
+        for path in (only_test / "coco").glob(unused):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     weights = ("--checkpoint", checkpoint, "--split", "test-dev2017")
-    given = (*weights, "--data", data_folder, "--out", tmp_path)
+    given = (*weights, "--data", only_test, "--out", tmp_path)
     assert run(monkeypatch, "test", *TEST, *given) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["boxes"] == TEST_BOXES[0]
     assert metrics["figures"] == dict.fromkeys(FIGURES)
     assert "not public" in metrics["reason"]
     rows = json.loads((tmp_path / "keypoints_test-dev2017_results.json").read_text())
@@ -201,12 +219,78 @@ def test_results_say_what_was_tested(
     )
     for mode, boxes, _ in ways:
         assert run(monkeypatch, "test", *TEST, *given, "--inference", mode, boxes) == 0
+    rows = {}
     for mode, boxes, name in ways:
         metrics = json.loads((checkpoint.parent / name / "metrics.json").read_text())
+        rows[name] = (checkpoint.parent / name / "keypoints_val2017_results.json").read_text()
         assert (metrics["boxes"] == "annotations") == (boxes == "--use-gt-bbox")
+        detected = data_folder / "coco/person_detection_results" / VAL_BOXES[0]
+        digest = hashlib.sha256(detected.read_bytes()).hexdigest()
+        assert metrics["boxes_sha256"] == (digest if boxes == "--no-use-gt-bbox" else None)
         assert (metrics["inference"], metrics["checkpoint"]) == (mode, "tiny.safetensors")
         assert metrics["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
         assert ModelConfig.model_validate(metrics["model"]) == TINY
+    assert len(set(rows.values())) == len(ways), "each way finds something else"
+
+
+def test_boxes_of_ones_own_have_a_folder_of_their_own(
+    data_folder: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = shutil.copy(data_folder / "coco/person_detection_results" / VAL_BOXES[0],
+                        tmp_path / "mine.json")  # fmt: skip
+    given = ("--checkpoint", checkpoint, "--data", data_folder, "--boxes", boxes)
+    assert run(monkeypatch, "test", *TEST, *given) == 0
+    assert (checkpoint.parent / "test-val2017-plain-mine" / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize("joints", ["coco17", "mpii16"])
+def test_the_authors_own_checkpoints_are_tested_by_command(
+    joints: str, data: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = variant_of(TINY if joints == "coco17" else mpii_of(TINY), "bare")
+    torch.manual_seed(0)
+    state = PoseNetwork(config).state_dict()
+    path = tmp_path / "pose_hrnet.pth"
+    torch.save({k.removeprefix("backbone."): v for k, v in state.items()}, path)
+    save_checkpoint(load_network(path, config), tmp_path / "same.safetensors")
+    if joints == "mpii16":
+        folder = write_mpii(tmp_path / "data", data / "openmmlab-samples" / "mpii")
+    else:
+        folder = data_folder
+    files = []
+    for weights in (path, tmp_path / "same.safetensors"):
+        out = tmp_path / weights.stem
+        given = ("--checkpoint", weights, "--data", folder, "--out", out)
+        cfg = ("--cfg", "tiny" if joints == "coco17" else "tiny-mpii")
+        assert run(monkeypatch, "test", *cfg, *TEST[2:], *given) == 0
+        (file,) = (f for f in out.iterdir() if f.name != "metrics.json")
+        found = loadmat(file)["preds"].tolist() if file.suffix == ".mat" else file.read_text()
+        files.append(found)
+    assert files[0] == files[1]
+
+
+def test_options_reach_the_training(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the command that are not the run's own: ImageNet weights, averaging, the seed."""
+    torch.manual_seed(5)
+    backbone = PoseNetwork(TINY).backbone.state_dict()
+    torch.save(backbone, tmp_path / "imagenet.pth")
+    seen: list[Any] = []
+
+    def fit(network: PoseNetwork, people: Any, options: TrainOptions) -> Any:
+        seen.extend((network, options))
+        return SimpleNamespace(checkpoint=tmp_path, metrics={})
+
+    monkeypatch.setattr("rdpose.training.fit.fit", fit)
+    given = ("--cfg", "tiny", "--data", data_folder, "--pretrained", tmp_path / "imagenet.pth")
+    changed = ("--ema-decay", 0.99, "--seed", 3, "--inference", "fdm", "--batch-size", 4)
+    assert run(monkeypatch, "train", *given, *changed) == 0
+    network, options = seen
+    for name, value in network.backbone.state_dict().items():
+        torch.testing.assert_close(value, backbone[name])
+    assert (options.ema_decay, options.seed, options.inference) == (0.99, 3, "fdm")
+    assert options.batch_size == 4
 
 
 def test_a_size_that_nobody_has_has_no_figure(
@@ -279,9 +363,8 @@ def test_a_training_that_cannot_be(
     monkeypatch.chdir(tmp_path)
     given = arguments if "--data" in arguments else (*arguments, "--data", str(data_folder))
     assert run(monkeypatch, "train", *given, *TRAINING) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert re.search(reason, error)
+    _, begun, error = capsys.readouterr().err.partition("error: ")
+    assert begun and re.search(reason, error)
 
 
 def test_a_number_out_of_range_is_answered_in_a_line(

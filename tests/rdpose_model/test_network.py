@@ -42,8 +42,8 @@ def test_the_last_layer_and_the_decoupling_start_as_hrnet_starts_its_own(variant
     torch.manual_seed(0)
     network = PoseNetwork(ModelConfig(backbone=SMALL_HRNET, variant=variant))
     assert network.decoupling is not None
-    last, fusion = network.final_layer, network.decoupling.fusion
-    for layer in (last, fusion):
+    decoupling = network.decoupling
+    for layer in (network.final_layer, decoupling.fusion, decoupling.mask):
         assert not layer.bias.any()
         assert layer.weight.std().item() == pytest.approx(INITIAL_DEVIATION, rel=0.3)
 

@@ -18,7 +18,7 @@ import pydantic
 import pytest
 import torch
 from rdpose.checkpoint import load_checkpoint
-from rdpose.config import Variant
+from rdpose.config import Inference, Variant
 from rdpose.data import coco
 from rdpose.data.augment import AugmentConfig
 from rdpose.data.batches import (
@@ -34,6 +34,7 @@ from rdpose.images import normalise
 from rdpose.inference import find_all
 from rdpose.losses import joint_loss
 from rdpose.network import PoseNetwork
+from rdpose.testing import EvaluationOptions, evaluate
 from rdpose.training.fit import fit
 from rdpose.training.module import PoseModule
 from rdpose.training.options import TrainOptions
@@ -130,6 +131,50 @@ def test_learnt_people_are_found_again(people: TrainingData) -> None:
             inside = person.visible & (abs(person.joints - person.region.center) * 2
                                        < person.region.size).all(axis=1)  # fmt: skip
             assert np.median(abs(cells[inside])) < 0.75
+
+
+@pytest.mark.parametrize("inference", ["plain", "fdm"])
+def test_a_run_finds_again_what_it_learnt(
+    inference: Inference, people: TrainingData, folder: Path, tmp_path: Path
+) -> None:
+    """Its own AP is what testing in Python says of its checkpoint, in the way it was told."""
+    result = train(
+        learner("perturbed"), people, tmp_path, epochs=80, batch_size=5, learning_rate=1e-2,
+        milestones=(60, 70), validate_every=80, keep="last", inference=inference,
+        augment=AugmentConfig(rotation=0, scale=0, half_body=0),
+    )  # fmt: skip
+    network = load_checkpoint(result.checkpoint)
+    ways: tuple[Inference, ...] = ("plain", "fdm")
+    found = []
+    for way in ways:
+        options = EvaluationOptions("val2017", way, workers=0, device="cpu", out=tmp_path / way)
+        ap = evaluate(network, "coco", folder, options).figures["AP"]
+        assert ap is not None
+        found.append(ap)
+    assert found[0] > 0.05, "of people that it was shown eighty times"
+    assert found[0] != found[1]
+    assert result.metrics["val/AP"] == pytest.approx(found[ways.index(inference)])
+
+
+def test_a_step_sees_the_batch_as_it_is(people: TrainingData) -> None:
+    """Pictures, anchors, targets and weights, by the loss that comes out."""
+    network = learner("perturbed").train()
+    examples = TrainingSet(people.people[:4], network.config)
+    batch = collate_training([examples[i] for i in range(4)])
+    expected = joint_loss(
+        network.forward_train(normalise(batch.images), batch.anchors), batch.maps, batch.weights
+    )
+    found = PoseModule(network, TrainOptions()).training_step(batch, 0)
+    torch.testing.assert_close(found, torch.stack(list(expected.values())).sum())
+
+
+def test_the_optimiser_is_the_recipes() -> None:
+    chosen = PoseModule(learner("fixed"), TrainOptions()).configure_optimizers()
+    optimizer, schedule = chosen["optimizer"], chosen["lr_scheduler"]
+    assert type(optimizer) is torch.optim.Adam
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["weight_decay"], group["betas"]) == (1e-3, 0, (0.9, 0.999))
+    assert (dict(schedule.milestones), schedule.gamma) == ({170: 1, 200: 1}, 0.1)
 
 
 # --- Runs ---------------------------------------------------------------------------------------

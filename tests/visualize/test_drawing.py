@@ -97,6 +97,17 @@ def test_colours_are_far_apart() -> None:
     assert apart[~np.eye(len(PEOPLE), dtype=bool)].min() > 60
 
 
+def test_neighbours_have_colours_of_their_own() -> None:
+    """Hues of the limbs of people beside each other, from the pixels."""
+    places = range(60, 640, 80)
+    canvas = Canvas(grey(700))
+    draw_people(canvas, np.stack([standing(x) for x in places]), COCO)
+    hip = standing(0)[11]
+    seen = [canvas.pixels[int(hip[1]), x].astype(np.float64) for x in places]
+    apart = np.linalg.norm(np.array(seen)[:, None] - np.array(seen)[None], axis=-1)
+    assert apart[~np.eye(len(seen), dtype=bool)].min() > 40
+
+
 def test_keypoints_that_are_not_there_are_not_drawn() -> None:
     person = standing(160)
     person[9:11] = 0
