@@ -2,8 +2,8 @@
 
 Each network is scored in annotated boxes, in boxes that were moved and scaled, and on pictures in
 which something stands in front of everybody. A pair's difference is that of two networks with one
-seed; the interval of their mean is Student's, over the seeds. It says what another training would
-give, not what other pictures would.
+seed; the interval of their mean is Student's, over the seeds. It says what other orders, crops and
+first weights of the heads would give, with the same start and the same pictures.
 """
 
 from __future__ import annotations
@@ -12,18 +12,24 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from posebench_adapters import rdpose as adapter
+from posebench_adapters._rdpose_cards import DEMO
 from rdpose.config import Inference, Variant
 from rdpose.export import export_onnx
 from rdpose.loading import load_network
+from rdpose.protocol import protocol_of
 from scipy import stats
 from train_rdpose_demo import ARMS, SEEDS, SET, describe_training, out_of
 
 from posebench import environment
+from posebench.cache import file_sha256
 from posebench.config import resolve_protocol
 from posebench.datasets.box_files import ground_truth_boxes
 from posebench.datasets.images import read_image
@@ -36,7 +42,10 @@ from posebench.sessions import open_session
 from posebench.types import Image, PersonBoxes
 
 TEST_SET = "synthetic-crowded:250:9001"
-RECORD = Path(__file__).resolve().parents[1] / "results/training/rdpose-demo.json"
+_ROOT = Path(__file__).resolve().parents[1]
+RECORD = _ROOT / "results/training/rdpose-demo.json"
+MODEL = _ROOT / "adapters/posebench_adapters/models/rdpose-demo.onnx"
+DEMO_SEED = SEEDS[0]
 
 SHIFT = 0.1  # of a side, standard deviation
 SCALE = 0.15  # of the logarithm of the sides, standard deviation
@@ -81,32 +90,38 @@ CONDITIONS: Mapping[str, Change] = {
 }
 
 
-def measure(folder: Path) -> list[dict[str, Any]]:
+def measure(folder: Path, jobs: int) -> list[dict[str, Any]]:
     """AP of every network, way of inference and condition."""
+    SyntheticDataset.open(TEST_SET)  # rendered once, and not by every process
+    networks = [
+        (variant, inference, seed)
+        for variant in ARMS
+        for inference in _ways(variant)
+        for seed in SEEDS
+    ]
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        return [row for rows in pool.map(partial(_measure, folder), networks) for row in rows]
+
+
+def _ways(variant: Variant) -> tuple[Inference, ...]:
+    return ("plain",) if variant == "bare" else ("plain", "fdm")
+
+
+def _measure(folder: Path, network: tuple[Variant, Inference, int]) -> list[dict[str, Any]]:
+    variant, inference, seed = network
     dataset = SyntheticDataset.open(TEST_SET)
-    rows = []
-    for variant in ARMS:
-        for inference in ("plain", "fdm") if variant != "bare" else ("plain",):
-            for seed in SEEDS:
-                model = _model(out_of(variant, seed, folder), inference)
-                for condition in CONDITIONS:
-                    row = {
-                        "variant": variant,
-                        "inference": inference,
-                        "seed": seed,
-                        "condition": condition,
-                        "AP": _ap(model, dataset, condition),
-                    }
-                    print(row, flush=True)
-                    rows.append(row)
-                model.close()
+    model = _model(out_of(variant, seed, folder), inference)
+    named = {"variant": variant, "inference": inference, "seed": seed}
+    rows = [named | {"condition": c, "AP": _ap(model, dataset, c)} for c in CONDITIONS]
+    model.close()
+    print(*rows, sep="\n", flush=True)
     return rows
 
 
 def _model(out: Path, inference: Inference) -> PoseModel:
-    path = out / f"{inference}.onnx"
-    if not path.exists():
-        export_onnx(load_network(out / "model.safetensors"), path, inference)
+    path = export_onnx(
+        load_network(out / "model.safetensors"), out / f"{inference}.onnx", inference
+    )
     card = adapter.card_for(path)
     protocol = resolve_protocol(*recommended_protocol(adapter, card, path))
     return adapter.load(card, path, protocol, _session)
@@ -166,23 +181,57 @@ def paired_difference(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any])
     return {"difference": mean, "low": mean - float(half), "high": mean + float(half)}
 
 
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """The differences as lines of markdown, on a scale of 100."""
+
+    def line(name: str, cells: list[str]) -> str:
+        return f"| {' | '.join([name, *cells])} |"
+
+    def interval(row: dict[str, Any]) -> str:
+        value, low, high = (100 * row[key] for key in ("difference", "low", "high"))
+        return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+
+    ways = {way: [r for r in rows if r["inference"] == way] for way in ("plain", "fdm")}
+    bare = [f"{100 * row['bare_AP']:.1f}" for row in ways["plain"]]
+    lines = [line("AP", list(CONDITIONS)), "|---" + "|--:" * len(CONDITIONS) + "|"]
+    lines.append(line("bare HRNet", bare))
+    for way, found in ways.items():
+        lines.append(line(f"RDPose, `{way}`", [f"{100 * row['AP']:.1f}" for row in found]))
+        lines.append(line("difference", [interval(row) for row in found]))
+    return lines
+
+
+def export_demo(folder: Path) -> None:
+    """Write the first pair's RDPose into the package, to be run with decoupling."""
+    network = load_network(out_of(DEMO.variant, DEMO_SEED, folder) / "model.safetensors")
+    protocol = {**protocol_of(DEMO), "augmentation": {"flip_test": False}}  # half the time
+    export_onnx(network, MODEL, "fdm", protocol)
+
+
 def main() -> None:
-    """Measure, and write what came out into ``results/``."""
+    """Measure, write what came out into ``results/``, and a network into the package."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/train-rdpose-demo"))
-    folder = parser.parse_args().folder
-    rows = measure(folder)
+    parser.add_argument("--jobs", type=int, default=2, help="networks measured at once")
+    options = parser.parse_args()
+    folder = options.folder
+    rows = measure(folder, options.jobs)
+    export_demo(folder)
+    differences = compare(rows)
     document = {
         "training_set": SET.name,
         "test_set": TEST_SET,
         "training": describe_training(folder),
         "networks": rows,
         "level": LEVEL,
-        "differences": compare(rows),
+        "differences": differences,
+        "onnx_sha256": file_sha256(MODEL),
         "environment": environment.describe().model_dump(mode="json"),
     }
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     RECORD.write_text(json.dumps(document, indent=1) + "\n")
+    print(*table(differences), sep="\n")
+    print(f"{MODEL}: its card must say sha256 {file_sha256(MODEL)}")
 
 
 if __name__ == "__main__":

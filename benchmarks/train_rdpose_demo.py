@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rdpose.config import HRNetBackbone, ModelConfig, Variant
+from posebench_adapters._rdpose_cards import DEMO
+from rdpose.config import ModelConfig, Variant
 from rdpose.data.augment import AugmentConfig
 from rdpose.training.options import TrainOptions
 
@@ -38,7 +39,7 @@ START = "start"
 START_CLIP, CLIP = 0.05, 0.0005
 """Norms to which gradients are cut.
 
-The sigmoids of RDPose's heads start at a half, and Adam remembers those first gradients, a hundred
+The sigmoids of RDPose's heads start at a half, and Adam remembers those first gradients, many
 times the later ones, for thousands of steps. In the authors' half a million steps that is nothing,
 in our few thousand it would be most of them. Below the usual norm of a gradient, the cut makes all
 steps equally long.
@@ -47,8 +48,7 @@ steps equally long.
 
 def model_of(variant: Variant) -> ModelConfig:
     """The small network: 1.4 M parameters, crops of 128x96 px."""
-    backbone = HRNetBackbone(width=16, modules=(1, 1, 1), blocks=2, stem_blocks=1)
-    return ModelConfig(backbone=backbone, input_size=(128, 96), sigma=1.5, variant=variant)
+    return DEMO.model_copy(update={"variant": variant})
 
 
 def options_of(seed: int, out: Path, clip_norm: float = CLIP) -> TrainOptions:
@@ -89,11 +89,8 @@ def train_start(folder: Path) -> None:
     from rdpose.network import PoseNetwork
 
     _seed(SEEDS[0])
-    _fit(PoseNetwork(model_of("bare")), _start_options(folder / START), folder)
-
-
-def _start_options(out: Path) -> TrainOptions:
-    return options_of(SEEDS[0], out, START_CLIP)
+    options = options_of(SEEDS[0], folder / START, START_CLIP)
+    _fit(PoseNetwork(model_of("bare")), options, folder)
 
 
 def _seed(seed: int) -> None:
@@ -143,23 +140,22 @@ def _in_process(folder: Path, *arguments: str) -> None:
 
 def describe_training(folder: Path) -> list[dict[str, Any]]:
     """What each network is, how it was trained, and how its loss fell; the start comes first."""
-    start = _described(START, "bare", _start_options(Path(START)), folder)
-    return [start] + [
-        _described(
-            f"{variant}-{seed}", variant, options_of(seed, Path(f"{variant}-{seed}")), folder
-        )
-        for variant in ARMS
-        for seed in SEEDS
-    ]
+    names = [START, *(out_of(variant, seed, folder).name for variant in ARMS for seed in SEEDS)]
+    return [_described(folder / name) for name in names]
 
 
-def _described(name: str, variant: Variant, options: TrainOptions, folder: Path) -> dict[str, Any]:
+def _described(run: Path) -> dict[str, Any]:
+    """As the run itself wrote it down."""
+    import torch
+
+    checkpoint = torch.load(run / "last.ckpt", map_location="cpu", weights_only=True)
     return {
-        "name": name,
-        "model": model_of(variant).model_dump(mode="json"),
-        "options": options.model_dump(mode="json"),
-        "loss_by_epoch": _losses(folder / name / "metrics.csv"),
-        "sha256": file_sha256(folder / name / "model.safetensors"),
+        "name": run.name,
+        "model": checkpoint["rdpose_config"],
+        "options": checkpoint["rdpose_options"],
+        "epochs": checkpoint["epoch"] + 1,
+        "loss_by_epoch": _losses(run / "metrics.csv"),
+        "sha256": file_sha256(run / "model.safetensors"),
     }
 
 

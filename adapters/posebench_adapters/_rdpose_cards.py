@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rdpose.config import HRNetBackbone, Inference, ModelConfig, Variant
 from rdpose.protocol import protocol_of
 
-from posebench.types import Claim, ModelCard
+from posebench.types import Claim, ModelCard, Weights
 
 _SOURCE = "README of leoxiaobin/deep-high-resolution-net.pytorch, commit 6f69e46"
 _COCO = "val2017, 5,000 pictures, boxes of a detector of person AP .564, flip test"
@@ -119,7 +120,42 @@ def _networks() -> Iterator[tuple[ModelCard, Network]]:
             yield _card(f"{name}-fdm", "RDPose", width, config, note), Network(config, "fdm")
 
 
-_ALL = tuple(_networks())
+DEMO = ModelConfig(
+    backbone=HRNetBackbone(width=16, modules=(1, 1, 1), blocks=2, stem_blocks=1),
+    input_size=(128, 96),
+    sigma=1.5,
+    variant="perturbed",
+)
+"""Of the network that is installed with posebench."""
+
+_DEMO_SHA256 = "6302addf24a154e8d44e29e5258789d22cfa4cc03a0c2068bef36294701a4d57"
+_DEMO_CARD = ModelCard(
+    name="rdpose-demo-perturbed-fdm",
+    family="RDPose",
+    paradigm="top-down",
+    skeleton=DEMO.joints,
+    input_size=DEMO.input_size,
+    licence="Apache-2.0",
+    aliases=("rdpose-demo",),
+    weights=(
+        Weights(
+            "",
+            "Apache-2.0",
+            f"sha256:{_DEMO_SHA256}",
+            packaged=Path(__file__).with_name("models") / "rdpose-demo.onnx",
+        ),
+    ),
+    extra="onnxruntime",
+    training_data=("synthetic-crowded:600:201",),
+    protocol={
+        **protocol_of(DEMO),
+        "augmentation": {"flip_test": False},
+        "detector": {"name": "rfdetr-pose-demo", "postprocess": {"score_threshold": 0.2}},
+    },
+    note="A small network for a comparison, trained on rendered crowds; installed with posebench.",
+)
+
+_ALL = (*_networks(), (_DEMO_CARD, Network(DEMO, "fdm")))
 RDPOSE_CARDS = tuple(card for card, _ in _ALL)
 NETWORKS: Mapping[str, Network] = {card.name: network for card, network in _ALL}
 """By the name of the card."""

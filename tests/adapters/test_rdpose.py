@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from commands import posebench
 from posebench_adapters import rdpose as adapter
-from posebench_adapters._rdpose_cards import NETWORKS
+from posebench_adapters._rdpose_cards import NETWORKS, Network
 from support import require
 
+from posebench.cache import file_sha256
 from posebench.config import EvalProtocol, resolve_protocol
 from posebench.errors import InputError, PosebenchError, WeightsError
 from posebench.record import parse_record
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rdpose.network import PoseNetwork
 
 pytestmark = pytest.mark.framework
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +66,36 @@ def test_every_card_says_what_its_checkpoints_are() -> None:
     for card in adapter.CARDS:
         config, inference = NETWORKS[card.name].config, NETWORKS[card.name].inference
         assert (card.skeleton, card.input_size) == (config.joints, config.input_size)
-        assert f"w{config.backbone.width}-" in card.name  # type: ignore[union-attr]
         assert (config.variant == "bare") == card.name.startswith("hrnet-original")
         assert config.variant == "bare" or f"-{config.variant}" in card.name
         assert card.name.endswith("-fdm") == (inference == "fdm")
+        if "demo" not in card.name:
+            assert f"w{config.backbone.width}-" in card.name  # type: ignore[union-attr]
+
+
+def test_the_embedded_network_is_the_one_that_was_compared(tmp_path: Path) -> None:
+    card = resolve_reference("rdpose-demo").card
+    (weights,) = card.weights
+    assert weights.packaged is not None
+    sha256 = file_sha256(weights.packaged)
+    assert weights.digest == f"sha256:{sha256}"
+    record = json.loads((ROOT / "results" / "training" / "rdpose-demo.json").read_bytes())
+    assert record["onnx_sha256"] == sha256
+    assert card.training_data == (record["training_set"],)
+    done = posebench(
+        *("run", "--format", "json", "--out", tmp_path / "runs", "--no-latency"),
+        *(
+            "--models",
+            "rdpose-demo",
+            "--boxes",
+            "ground-truth",
+            "--dataset",
+            "synthetic-easy:20:9001",
+        ),
+    )
+    (found,) = json.loads(done.stdout)
+    ap = parse_record(found, source="stdout").figure("keypoints", "AP")
+    assert ap is not None and ap > 0.35, done.stderr
 
 
 def test_a_checkpoint_is_exported_once_and_gives_what_the_network_gives(tmp_path: Path) -> None:
@@ -95,6 +123,25 @@ def test_decoupling_at_inference_is_the_exported_files_own(tmp_path: Path) -> No
     images = np.random.default_rng(0).standard_normal((2, 3, 96, 64)).astype(np.float32)
     outputs = [loaded(f"rdpose:{p}", p)._run(images) for p in (path, plain)]
     assert outputs[0].min() > 0 > outputs[1].min(), "only decoupled maps go through the sigmoid"
+
+
+@pytest.mark.parametrize("inference", ["plain", "fdm"])
+def test_the_name_decides_whether_a_checkpoint_is_run_with_decoupling(
+    inference: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, name = checkpoint(tmp_path), "rdpose-w32-256x192-fixed-fdm"
+    ours = {name: Network(small().config, inference)}
+    monkeypatch.setattr("posebench_adapters._rdpose_model.NETWORKS", ours)
+    images = np.random.default_rng(0).standard_normal((2, 3, 96, 64)).astype(np.float32)
+    lowest = loaded(name, path)._run(images).min()
+    assert (lowest > 0) == (inference == "fdm"), "only decoupled maps go through the sigmoid"
+
+
+def test_networks_of_ones_own_do_not_bear_the_authors_figures(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, "bare")
+    with pytest.raises(WeightsError, match="the checkpoint of HRNet's authors") as error:
+        loaded("hrnet-original-w32-256x192", path)
+    assert f"rdpose:{path}" in str(error.value)
 
 
 def test_a_run_names_the_variant_in_its_record(coco_mini: Path, tmp_path: Path) -> None:
