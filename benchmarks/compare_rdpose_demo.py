@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 from posebench_adapters import rdpose as adapter
-from posebench_adapters._rdpose_cards import DEMO
+from posebench_adapters._rdpose_cards import DEMO, DEMO_PROTOCOL
 from rdpose.config import Inference, Variant
 from rdpose.export import export_onnx
 from rdpose.loading import load_network
-from rdpose.protocol import protocol_of
 from scipy import stats
 from train_rdpose_demo import ARMS, SEEDS, SET, describe_training, out_of
 
@@ -204,8 +203,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 def export_demo(folder: Path) -> None:
     """Write the first pair's RDPose into the package, to be run with decoupling."""
     network = load_network(out_of(DEMO.variant, DEMO_SEED, folder) / "model.safetensors")
-    protocol = {**protocol_of(DEMO), "augmentation": {"flip_test": False}}  # half the time
-    export_onnx(network, MODEL, "fdm", protocol)
+    export_onnx(network, MODEL, "fdm", DEMO_PROTOCOL)
 
 
 def main() -> None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from posebench.cli.options import OutputFormat
 
 if TYPE_CHECKING:
     from posebench.datasets.mpii_mat import MpiiTruth
     from posebench.metrics.head_distances import HeadDistances
+    from posebench.metrics.pckh import Comparison
     from posebench.types import IntArray
 
 SUFFIX = ".mat"
 _PEOPLE = "valid.json"
 
 
-def evaluate_mat(
-    annotations: Path, predictions: Path, comparison: Literal["<=", "<"]
-) -> dict[str, Any]:
+def evaluate_mat(annotations: Path, predictions: Path, comparison: Comparison) -> dict[str, Any]:
     """The document of PCKh of predicted joints.
 
     Args:

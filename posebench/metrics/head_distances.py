@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from posebench.cache import atomic_path, read_arrays
 from posebench.errors import InputError
+from posebench.metrics.arrays_file import ArraysFormat
 from posebench.types import BoolArray, Float64Array, FloatArray, IntArray
 
-FORMAT_VERSION = 1
+_FORMAT = ArraysFormat(1, file="file of distances", name="distances of format")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +36,7 @@ class HeadDistances:
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` without pickles, whole or not at all."""
-        arrays: dict[str, Any] = dict(vars(self))
-        with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, format_version=np.int64(FORMAT_VERSION), **arrays)
+        _FORMAT.save(self, path)
 
     @classmethod
     def load(cls, path: Path) -> HeadDistances:
@@ -49,17 +45,7 @@ class HeadDistances:
         Raises:
             InputError: Not such a file, damaged, or written by another format version.
         """
-        try:
-            arrays = read_arrays(path)
-        except (OSError, ValueError, BadZipFile, EOFError) as error:
-            raise InputError(f"{path}: not a readable file of distances ({error}).") from error
-        version = int(arrays.pop("format_version", np.int64(0)))
-        if version != FORMAT_VERSION or {field.name for field in fields(cls)} != set(arrays):
-            raise InputError(
-                f"{path}: distances of format {version}, this posebench reads {FORMAT_VERSION}.",
-                remedy="Evaluate the predictions again.",
-            )
-        return cls(**arrays)
+        return _FORMAT.load(cls, path)
 
 
 def head_distances(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from posebench.cache import atomic_path
-from posebench.errors import InputError
-from posebench.types import BoolArray, Float64Array, IntArray, Tensor
+from posebench.metrics.arrays_file import ArraysFormat
+from posebench.types import BoolArray, Float64Array, IntArray
 
-FORMAT_VERSION = 1
+_FORMAT = ArraysFormat(1, file="matches file", name="matches format")
 
 Bits = npt.NDArray[np.uint64]
 """One bit an area range and threshold; see ``Matches.bit``."""
@@ -86,9 +83,7 @@ class Matches:
 
     def save(self, path: Path) -> None:
         """Write to an ``.npz`` without pickles, whole or not at all."""
-        arrays: dict[str, Any] = dict(vars(self))
-        with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, format_version=np.int64(FORMAT_VERSION), **arrays)
+        _FORMAT.save(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Matches:
@@ -97,16 +92,4 @@ class Matches:
         Raises:
             InputError: Not such a file, damaged, or written by another format version.
         """
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays: dict[str, Tensor] = {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, BadZipFile, EOFError) as error:
-            raise InputError(f"{path}: not a readable matches file ({error}).") from error
-        version = int(arrays.pop("format_version", np.int64(0)))
-        missing = {field.name for field in fields(cls)} ^ set(arrays)
-        if version != FORMAT_VERSION or missing:
-            raise InputError(
-                f"{path}: matches format {version}, this posebench reads {FORMAT_VERSION}.",
-                remedy="Evaluate the predictions again.",
-            )
-        return cls(**arrays)
+        return _FORMAT.load(cls, path)
