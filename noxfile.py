@@ -17,7 +17,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
 EVERYTHING = (
     ".[onnxruntime,openvino,report,ultralytics,rfdetr,"
-    "rfdetr-pose-train,rdpose-train,mpii,cross-check]"
+    "rfdetr-pose-train,rdpose-train,mpii,nvidia,cross-check]"
 )
 PARALLEL = ("-n", "auto", "--maxprocesses=4", "--dist", "loadfile")
 QUIET = {"OMP_NUM_THREADS": "1", "YOLO_AUTOINSTALL": "false", "HF_HUB_OFFLINE": "1"}

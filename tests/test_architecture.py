@@ -40,6 +40,7 @@ ALLOWED = {
     "mirror": {"errors"},
     "weights": {"cache", "config", "errors", "mirror", "types"},
     "latency": {"types", "protocols", "config", "record", "latency"},
+    "machine": {"errors", "machine"},
     "environment": {"config", "record"},
     "registry": {"types", "errors"},
     "store": {"cache", "errors", "record"},

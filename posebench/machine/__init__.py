@@ -1,0 +1,1 @@
+"""What the machine does while something is timed: other programs, clocks, heat."""

@@ -1,0 +1,55 @@
+"""Warnings about series of samples with a fault that was planted in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from support import require
+
+from posebench.latency.stability import _rank_trend_p, fewest_samples, warnings
+
+
+def steady(count: int = 300, seed: int = 0) -> npt.NDArray[np.float64]:
+    return 10 + np.random.default_rng(seed).normal(0, 0.1, count)
+
+
+def test_nothing_is_said_of_a_steady_series() -> None:
+    silent = [warnings(steady(seed=seed).tolist()) == () for seed in range(200)]
+    assert all(silent)
+
+
+def test_a_drift_is_named_with_its_way() -> None:
+    rising = steady() * np.linspace(1, 1.06, 300)
+    (sentence,) = warnings(rising.tolist())
+    assert " 3." in sentence and "slower" in sentence
+    (sentence,) = warnings(rising[::-1].tolist())
+    assert "faster" in sentence
+
+
+def test_an_unsteady_series() -> None:
+    (sentence,) = warnings((10 + np.random.default_rng(0).normal(0, 2, 300)).tolist())
+    assert "middle half" in sentence
+
+
+def test_a_tail_of_three_milliseconds() -> None:
+    values = steady()
+    values[::12] += 3
+    (sentence,) = warnings(values.tolist())
+    assert sentence.startswith("8% of the runs lie far")
+    values = steady()
+    values[::100] += 3
+    assert warnings(values.tolist()) == (), "one in a hundred is what a 99th percentile is for"
+
+
+def test_the_trend_is_spearmans() -> None:
+    values = steady(80) * np.linspace(1, 1.007, 80)
+    expected = require("scipy.stats").spearmanr(values, np.arange(80)).pvalue
+    assert _rank_trend_p(values) == pytest.approx(expected, rel=0.3)
+
+
+@pytest.mark.parametrize(("quantile", "fewest"), [(0.5, 5), (0.9, 29), (0.95, 59), (0.99, 299)])
+def test_fewest_samples(quantile: float, fewest: int) -> None:
+    """The largest of n lies below the quantile with a probability of quantile to the n."""
+    assert fewest_samples(quantile) == fewest
+    assert 1 - quantile**fewest >= 0.95 > 1 - quantile ** (fewest - 1)
