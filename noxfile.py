@@ -117,10 +117,12 @@ def _copy_without_source(folder: Path) -> Path:
     """The tests and what they read, but no package that could be imported by accident."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in ("tests", "benchmarks", "docs", "results", "reports"):
+    folders = "tests benchmarks docs results reports configs docker notebooks"
+    for name in folders.split():
         shutil.copytree(name, folder / name)
-    for file in (*Path().glob("*.md"), Path("pyproject.toml"), Path("LICENSE")):
-        shutil.copy(file, folder)
+    for pattern in ("*.md", "pyproject.toml", "constraints.txt", "LICENSE"):
+        for file in Path().glob(pattern):
+            shutil.copy(file, folder)
     return folder
 
 

@@ -19,8 +19,9 @@ from pydantic import (
 
 from posebench.errors import InputError
 
-RuntimeName = Literal["onnxruntime", "openvino", "native"]
+RuntimeName = Literal["onnxruntime", "openvino", "torch", "tensorrt", "native"]
 Precision = Literal["fp32", "fp16", "int8"]
+Regime = Literal["paced", "sustained"]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
@@ -250,12 +251,46 @@ class DatasetRef(_Frozen):
         return self
 
 
+class SessionOptions(_Frozen):
+    """How a runtime is set up. A runtime refuses what it does not know."""
+
+    provider: Literal["auto", "tensorrt"] = Field(
+        "auto", description="onnxruntime on cuda; auto: CUDA; tensorrt: its TensorRT provider"
+    )
+    compiled: bool = Field(False, description="torch: torch.compile")
+    cuda_graph: bool = Field(
+        False, description="tensorrt, torch on cuda: capture the network once, replay it every run"
+    )
+    optimization_level: int = Field(
+        3, ge=0, le=5, description="tensorrt: how long its builder searches for fast kernels"
+    )
+    workspace_mb: int = Field(
+        2048, gt=0, description="tensorrt: device memory (MiB) that a kernel may use while it runs"
+    )
+
+
 class LatencyConfig(_Frozen):
-    """How the first latency column is measured."""
+    """How latency is measured: batch 1, in processes of their own that models take in turns."""
 
     enabled: bool = True
-    warmup: int = Field(10, ge=0, description="runs thrown away")
-    samples: int = Field(60, gt=0, description="runs timed, each on the next picture")
+    regimes: tuple[Regime, ...] = Field(
+        ("paced", "sustained"),
+        min_length=1,
+        description="paced: a pause before each run, as in a live application that waits for the "
+        "next picture; sustained: one run after the other",
+    )
+    pause_ms: float = Field(200.0, ge=0, description="before each run of the paced regime")
+    processes: int = Field(
+        6, gt=0, description="a model is loaded and timed anew so often, in turns with the others"
+    )
+    warmup: int = Field(10, ge=0, description="least runs thrown away before a round")
+    warmup_s: float = Field(1.0, ge=0, description="least seconds of warm-up before a round")
+    samples: int = Field(20, gt=0, description="runs timed a round, each on the next picture")
+    repeats: int = Field(
+        3, ge=0, description="rounds of a model that are measured again, if they were disturbed"
+    )
+    cool_down_s: float = Field(2.0, ge=0, description="wait before a round is repeated")
+    seed: int = Field(0, description="of the order in which models take turns")
 
 
 class Limits(_Frozen):
@@ -282,11 +317,18 @@ class RunConfig(_Frozen):
     precision: Precision = "fp32"
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     threads: int = Field(1, gt=0, description="intra-op threads of the runtime")
+    session: SessionOptions = SessionOptions()
     out: Path = Path("runs")
     protocol: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="overrides of EvalProtocol, by section"
     )
     latency: LatencyConfig = LatencyConfig()
+    parity_images: int = Field(
+        500,
+        ge=0,
+        description="pictures on which a network in reduced precision is compared with itself in "
+        "FP32, spread evenly over the dataset; 0: none",
+    )
     limits: Limits = Limits()
     trust_checkpoints: tuple[Digest, ...] = Field((), description="of trusted pickles")
     trust_configs: tuple[Digest, ...] = Field((), description="of trusted Python configurations")
@@ -308,7 +350,7 @@ def identifying(protocol: EvalProtocol) -> dict[str, Any]:
 _PARTS = ("top_down", "detector", "pckh")
 ACCURACY_ID_VERSION = 1
 """Raised whenever posebench's own pipelines or evaluator would give other figures."""
-LATENCY_ID_VERSION = 1
+LATENCY_ID_VERSION = 2
 
 
 def accuracy_id(
@@ -324,7 +366,8 @@ def accuracy_id(
 ) -> str:
     """Identity of an accuracy figure: equal ids mean that the figures must be equal.
 
-    ``versions`` are those of the runtime and of the packages that can move a figure.
+    ``versions`` are those of the runtime and of the packages that can move a figure, and options
+    of the runtime that are not the defaults.
 
     The protocol's ``evaluation`` section is part of it; card prose, claims and where the files
     lay are not.

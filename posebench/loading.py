@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from posebench.box_source import DETECTOR, BoxSource
-from posebench.config import EvalProtocol, RunConfig, accuracy_id, latency_id
+from posebench.config import EvalProtocol, RunConfig, SessionOptions, accuracy_id, latency_id
 from posebench.errors import InputError
 from posebench.pckh_run import check_keypoints, is_scored_by_pckh, with_pckh
 from posebench.protocols import Dataset
@@ -35,6 +35,7 @@ class LoadedModel:
         decode_version: Of the adapter.
         cost: Parameters and GFLOPs as counted.
         untrained: Why its accuracy would say nothing, or ``""``.
+        session: How the runtime was set up.
     """
 
     artifacts: tuple[ArtifactInfo, ...]
@@ -45,6 +46,7 @@ class LoadedModel:
     decode_version: int
     cost: dict[str, Any]
     untrained: str
+    session: SessionOptions = field(default_factory=SessionOptions)
 
     @classmethod
     def from_reply(cls, reply: dict[str, Any]) -> LoadedModel:
@@ -70,7 +72,7 @@ class LoadedModel:
             precision=self.runtime.precision,
             device_kind=self.runtime.device.partition(":")[0],
             decode_version=self.decode_version,
-            versions=self._versions(),
+            versions={**self._versions(), **self._options()},
         )
 
     def _versions(self) -> dict[str, str]:
@@ -81,6 +83,11 @@ class LoadedModel:
         moving = ("opencv-python", "opencv-python-headless", *native)
         packages = {p: v for p, v in self.environment.packages.items() if p in moving}
         return {self.runtime.name: self.runtime.version, **packages}
+
+    def _options(self) -> dict[str, str]:
+        """Of the runtime, if they are not the defaults: they choose kernels, which round anew."""
+        chosen = self.session.model_dump(mode="json", exclude_defaults=True)
+        return {f"session.{name}": str(value) for name, value in chosen.items()}
 
     def latency_id(self, dataset_id: str, config: RunConfig) -> str | None:
         """Identity of the model's latency on this machine; None if none is measured."""
@@ -131,10 +138,11 @@ def load_model(
                 "precision": config.precision,
                 "device": config.device,
                 "threads": config.threads,
+                "session": config.session.model_dump(mode="json"),
             },
             silence_s=config.limits.load_s,
         )
-    loaded = LoadedModel.from_reply(reply)
+    loaded = replace(LoadedModel.from_reply(reply), session=config.session)
     if boxes and boxes.file:
         loaded = replace(loaded, artifacts=(*loaded.artifacts, boxes.file))
     _check_runtime(request, loaded, config)
@@ -154,6 +162,11 @@ def _check_runtime(request: ModelRequest, loaded: LoadedModel, config: RunConfig
         raise InputError(
             f"{request.label} runs natively, and native models run on the CPU in fp32 only.",
             remedy="Use --device cpu --precision fp32, or a runtime that it can be exported to.",
+        )
+    if config.session != SessionOptions():
+        raise InputError(
+            f"{request.label} runs natively, and [session] sets up other runtimes.",
+            remedy="Leave [session] out, or use a runtime that it can be exported to.",
         )
     own = [a for a in loaded.artifacts if not a.role.startswith(DETECTOR)]
     if {artifact.format for artifact in own} & {"onnx", "openvino"}:

@@ -60,6 +60,11 @@ class Session(Protocol):
         """Key-value pairs that the exporter wrote into the artifact."""
         ...
 
+    @property
+    def built(self) -> Sequence[Artifact]:
+        """What was made of the artifact to run it: a graph in FP16, an engine. Empty: nothing."""
+        ...
+
     def bind(self, tensors: Mapping[str, Tensor]) -> Binding:
         """Tie input tensors to the session."""
         ...
@@ -173,7 +178,20 @@ class Adapter(Protocol):
         ...
 
 
-class Dataset(Protocol):
+class Pictures(Protocol):
+    """Pictures on this disk."""
+
+    @property
+    def image_ids(self) -> Sequence[int]:
+        """Every image id, in order."""
+        ...
+
+    def image_path(self, image_id: int) -> Path:
+        """Where the picture lies."""
+        ...
+
+
+class Dataset(Pictures, Protocol):
     """Pictures with annotated people."""
 
     @property
@@ -189,15 +207,6 @@ class Dataset(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What a user should know about the annotations, one sentence each."""
-        ...
-
-    @property
-    def image_ids(self) -> Sequence[int]:
-        """Every image id, in the dataset's order."""
-        ...
-
-    def image_path(self, image_id: int) -> Path:
-        """Where the picture lies."""
         ...
 
     def ground_truth(self) -> GroundTruth:

@@ -8,13 +8,39 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from posebench.config import EvalProtocol, LatencyConfig, describe_validation
+from posebench.config import EvalProtocol, LatencyConfig, Regime, describe_validation
 from posebench.errors import NewerSchemaError, SchemaError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _from_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 timed one round in the worker that had predicted, without pauses."""
+    latency = document.get("latency_protocol")
+    if isinstance(latency, dict):
+        one = {"regimes": ["sustained"], "processes": 1, "warmup_s": 0.0, "repeats": 0}
+        document = {**document, "latency_protocol": {**one, **latency}}
+    return {**document, "schema_version": 2}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
 """``MIGRATIONS[n]`` turns a document of schema n into one of schema n + 1."""
+
+
+Span = Literal[
+    "image-decode",
+    "preprocess",
+    "detector",
+    "crop",
+    "network",
+    "postprocess",
+    "network+postprocess",
+    "end-to-end",
+    "end-to-end-encoded",
+    "host-to-device",
+    "device",
+    "device-to-host",
+]
 
 
 class _Model(BaseModel):
@@ -89,40 +115,63 @@ class TaskAccuracy(_Model):
     notes: tuple[str, ...] = ()
 
 
+class LatencyInterval(_Model):
+    """Where the median lies, by Hodges and Lehmann's interval over the medians of processes.
+
+    Attributes:
+        low_ms: Lower bound.
+        high_ms: Upper bound.
+        level: Probability that such an interval covers the location, 0..1.
+        processes: Number of medians.
+    """
+
+    low_ms: float
+    high_ms: float
+    level: float
+    processes: int
+
+
 class LatencySummary(_Model):
-    """Percentiles of one span, in milliseconds."""
+    """Percentiles of one span, in milliseconds, over all runs that count."""
 
     p50_ms: float
-    p95_ms: float | None = Field(description="None under 59 samples")
+    p90_ms: float | None = Field(None, description="None under 29 samples")
+    p95_ms: float | None = Field(None, description="None under 59 samples")
+    p99_ms: float | None = Field(None, description="None under 299 samples")
     mean_ms: float
     min_ms: float
     max_ms: float
     n: int
+    interval: LatencyInterval | None = Field(None, description="None under 6 processes")
 
 
 class Cell(_Model):
     """One latency figure with everything that tells it from another.
 
     Attributes:
-        span: ``preprocess``, ``detector``, ``crop``, ``network``, ``postprocess`` or
-            ``end-to-end`` (from the decoded
-            picture to final keypoints).
+        span: ``image-decode``: from the encoded bytes in memory to pixels; ``preprocess``,
+            ``detector``, ``crop``, ``network``, ``postprocess``: the stages of a model;
+            ``network+postprocess``: to final keypoints; ``end-to-end``: from the decoded picture;
+            ``end-to-end-encoded``: from its bytes; ``host-to-device``, ``device`` and
+            ``device-to-host``: the network as a GPU's own events tell it.
         people: Fewest and most boxes that a top-down model looked into in these runs; None for
             runs of any number.
-        regime: ``sustained``: runs follow one another without a pause.
+        regime: ``paced``: a pause before each run; ``sustained``: none.
         batch: Pictures a call.
         threads: Intra-op threads of the runtime.
-        warmup: Runs thrown away before the first sample.
+        warmup: Runs thrown away before each round, at least.
         summary: Percentiles over the samples; the samples themselves lie in ``latency.npz``.
+        process_p50_ms: Median of each process; empty in schema 1 and for a number of people.
     """
 
-    span: Literal["preprocess", "detector", "crop", "network", "postprocess", "end-to-end"]
+    span: Span
     people: tuple[int, int] | None = None
-    regime: Literal["sustained"] = "sustained"
+    regime: Regime = "sustained"
     batch: int = 1
     threads: int
     warmup: int
     summary: LatencySummary
+    process_p50_ms: tuple[float, ...] = ()
 
 
 class ArtifactInfo(_Model):
@@ -212,7 +261,10 @@ class BoxesInfo(_Model):
 
 
 class Runtime(_Model):
-    """In what the network ran. ``provider`` is the one really in use, not the one asked for."""
+    """In what the network ran. ``provider`` is the one really in use, not the one asked for.
+
+    ``options`` are those of ``[session]`` that differ from the default.
+    """
 
     name: str
     version: str
@@ -220,6 +272,7 @@ class Runtime(_Model):
     precision: str
     device: str
     threads: int
+    options: dict[str, bool | int | str] = Field(default_factory=dict)
 
 
 class Environment(_Model):
@@ -244,6 +297,48 @@ class Measured(_Model):
     gflops: float | None
     convention: str
     peak_memory_mb: float | None
+
+
+class KeypointParity(_Model):
+    """How far one keypoint is from where FP32 puts it.
+
+    Attributes:
+        mean_px: Mean distance, px of the picture; None if nobody was found by both.
+        worst_px: Largest distance, likewise.
+        oks_change: Mean similarity minus that in FP32, over people for whom it is labelled.
+    """
+
+    mean_px: float | None
+    worst_px: float | None
+    oks_change: float | None
+
+
+class Parity(_Model):
+    """How far a network in reduced precision is from the same network in FP32.
+
+    Attributes:
+        reference: What the FP32 network ran in.
+        images: Pictures that both saw.
+        people: Annotated people that both found at an OKS of at least .5; the distances are theirs.
+        lost: Those that only FP32 found.
+        gained: Those that only the reduced precision found.
+        mean_px: Mean distance of a keypoint, labelled or not, px of the picture.
+        worst_px: Largest distance.
+        oks_change: Mean similarity of labelled keypoints minus that in FP32.
+        ap_change: AP on those pictures minus that in FP32.
+        per_keypoint: By keypoint name.
+    """
+
+    reference: str
+    images: int
+    people: int
+    lost: int
+    gained: int
+    mean_px: float | None
+    worst_px: float | None
+    oks_change: float | None
+    ap_change: Estimate
+    per_keypoint: dict[str, KeypointParity]
 
 
 class Failure(_Model):
@@ -284,11 +379,15 @@ class Record(_Model):
         created_at: UTC time at which the record was written.
         boxes: Where a top-down model got its boxes from; None for one of whole pictures.
         accuracy: Figures by task: ``keypoints`` and ``bbox``, or ``pckh``.
-        latency: One cell a span; empty when it was not measured.
+        parity: Of a network in reduced precision with itself in FP32; None in FP32, or if there is
+            no FP32 network to compare with.
+        parity_missing: Why there is none although the precision is reduced, or ``""``.
+        latency: One cell a regime and span; empty when it was not measured.
+        latency_notes: What a reader of the latency should know, one sentence each.
         files: sha256 of the side files beside the record, by relative name.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     status: Literal["ok", "error", "skipped"]
     accuracy_id: str | None
     latency_id: str | None
@@ -304,7 +403,10 @@ class Record(_Model):
     boxes: BoxesInfo | None = None
     measured: Measured | None = None
     accuracy: dict[str, TaskAccuracy] = Field(default_factory=dict)
+    parity: Parity | None = None
+    parity_missing: str = ""
     latency: tuple[Cell, ...] = ()
+    latency_notes: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
     failure: Failure | None = None
 
@@ -314,10 +416,21 @@ class Record(_Model):
         estimate = accuracy.figures.get(name) if accuracy else None
         return estimate.value if estimate else None
 
-    def span(self, name: str) -> LatencySummary | None:
-        """The latency summary of a span, or None if it was not measured."""
-        cells = (cell for cell in self.latency if cell.span == name and cell.people is None)
-        return next((cell.summary for cell in cells), None)
+    @property
+    def regimes(self) -> tuple[Regime, ...]:
+        """In which latency was measured; the first is the one that short tables show."""
+        known: tuple[Regime, ...] = ("sustained", "paced")
+        return tuple(regime for regime in known if any(c.regime == regime for c in self.latency))
+
+    def cells(self, regime: Regime | None = None) -> tuple[Cell, ...]:
+        """The latency cells of a regime; of the first if none is named."""
+        wanted = regime or next(iter(self.regimes), None)
+        return tuple(cell for cell in self.latency if cell.regime == wanted)
+
+    def span(self, name: str, regime: Regime | None = None) -> LatencySummary | None:
+        """The latency of a span in a regime, or None if it was not measured."""
+        found = (c for c in self.cells(regime) if c.span == name and c.people is None)
+        return next((cell.summary for cell in found), None)
 
 
 def parse_record(document: Any, *, source: str) -> Record:

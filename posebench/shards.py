@@ -10,7 +10,7 @@ from typing import Any
 
 from posebench.cache import atomic_path, file_sha256
 from posebench.config import Limits
-from posebench.protocols import Dataset
+from posebench.protocols import Pictures
 from posebench.record import Failure
 from posebench.worker_client import WorkerClient, WorkerFailure
 
@@ -38,7 +38,7 @@ class PassNotes:
 
 def predict_dataset(
     worker: WorkerClient,
-    dataset: Dataset,
+    pictures: Pictures,
     folder: Path,
     limits: Limits,
     advanced: Callable[[int], None],
@@ -47,7 +47,7 @@ def predict_dataset(
 
     Args:
         worker: With the model loaded.
-        dataset: Whose pictures are predicted, in the order of its image ids.
+        pictures: Those that are predicted, in the order of their ids.
         folder: Receives ``shard-00000.npz`` and a JSON seal beside each.
         limits: When to give up.
         advanced: Told how many pictures were finished, or found finished.
@@ -56,14 +56,14 @@ def predict_dataset(
         WorkerFailure: The worker failed, or too many pictures cannot be read. Finished shards
             stay.
     """
-    ids = list(dataset.image_ids)
+    ids = list(pictures.image_ids)
     notes = PassNotes()
     for number, start in enumerate(range(0, len(ids), SHARD_SIZE)):
         image_ids = ids[start : start + SHARD_SIZE]
         shard = folder / f"shard-{number:05d}.npz"
         noted = _noted(shard)
         if noted is None:
-            noted = _predict(worker, dataset, image_ids, shard, limits, advanced)
+            noted = _predict(worker, pictures, image_ids, shard, limits, advanced)
         else:
             advanced(len(image_ids))
         notes.add(noted)
@@ -73,7 +73,7 @@ def predict_dataset(
 
 def _predict(
     worker: WorkerClient,
-    dataset: Dataset,
+    pictures: Pictures,
     image_ids: list[int],
     shard: Path,
     limits: Limits,
@@ -82,7 +82,7 @@ def _predict(
     request = {
         "op": "predict",
         "image_ids": image_ids,
-        "paths": [str(dataset.image_path(image_id).absolute()) for image_id in image_ids],
+        "paths": [str(pictures.image_path(image_id).absolute()) for image_id in image_ids],
         "shard": str(shard.absolute()),
     }
     noted = worker.ask(request, silence_s=limits.silence_s, progress=advanced)

@@ -146,7 +146,7 @@ def publish(path: Path, results: Path) -> Path:
     record = read_record(path)
     if record.status != "ok" or record.dataset is None or record.accuracy_id is None:
         raise InputError(f"{path}: status {record.status!r}, only 'ok' records are published.")
-    published = {n: s for n, s in record.files.items() if n in PUBLISHED_FILES}
+    published = {name: s for name, s in record.files.items() if _is_published(name)}
     for name, sha256 in published.items():
         source = path.parent / name
         if not source.exists() or file_sha256(source) != sha256:
@@ -157,6 +157,10 @@ def publish(path: Path, results: Path) -> Path:
         with atomic_path(folder / name) as temporary:
             shutil.copyfile(path.parent / name, temporary)
     return write_record(folder, record.model_copy(update={"files": published}))
+
+
+def _is_published(name: str) -> bool:
+    return name in PUBLISHED_FILES or name.startswith("latency-")
 
 
 def side_files(folder: Path, latency_id: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The child process in which one model lives: load, predict(shard), time_round, close.
+"""The child process in which one model lives: it loads, predicts shards, times rounds, closes.
 
 Requests come as JSON lines on standard input, replies go as JSON lines to what was standard
 output; whatever a framework prints goes to standard error, which the parent keeps as a log. Bulk
@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
@@ -36,11 +35,14 @@ class Worker:
     def __init__(self, send: Callable[[Reply], None]) -> None:
         self._send = send
         self._model: Any = None
+        self._runtime: Any = None
+        self._before: Any = None
         self._boxes: dict[int, Any] | None = None
 
     def load(self, request: Reply) -> Reply:
         """Load a model and describe what was really loaded."""
         from posebench import environment
+        from posebench.config import SessionOptions
         from posebench.worker_loading import load
         from posebench.worker_runtime import RuntimeHandle
 
@@ -49,14 +51,15 @@ class Worker:
             precision=request["precision"],
             device=request["device"],
             threads=request["threads"],
+            options=SessionOptions.model_validate(request.get("session", {})),
         )
         loaded = load(request, runtime)
-        self._model = loaded.model
+        self._model, self._runtime = loaded.model, runtime
         self._boxes = _given_boxes(request.get("box_source") or {})
         return {
             "protocol": loaded.protocol.model_dump(mode="json"),
             "environment": environment.describe().model_dump(mode="json"),
-            "artifacts": [asdict(artifact) for artifact in self._model.artifacts()],
+            "artifacts": [asdict(a) for a in (*self._model.artifacts(), *runtime.built)],
             "cost": asdict(self._model.cost()),
             "num_keypoints": self._model.num_keypoints,
             "untrained": getattr(self._model, "untrained", ""),
@@ -80,30 +83,32 @@ class Worker:
         write_shard(Path(request["shard"]), collect(request["image_ids"], predictions))
         return {"undecodable": undecodable, "peak_memory_mb": peak_memory_mb()}
 
-    def time_round(self, request: Reply) -> Reply:
-        """Time single pictures; raw samples in milliseconds by span."""
-        from posebench.datasets.images import ImageError, read_image
-        from posebench.latency.measure import time_round
+    def warm_up(self, request: Reply) -> Reply:
+        """Run the model until it is warm."""
+        from posebench import worker_timing
 
-        images, image_ids = [], []
-        for path, image_id in zip(request["paths"], request["image_ids"], strict=True):
-            try:
-                images.append(read_image(Path(path)))
-                image_ids.append(image_id)
-            except ImageError:
-                continue  # listed by the accuracy pass
-        if not images:
-            return {"spans": {}, "people": None}
-        samples = time_round(
-            self._model,
-            images,
-            self._boxes_in(image_ids),
-            warmup=request["warmup"],
-            samples=request["samples"],
-            clock=time.perf_counter_ns,
-            timed=lambda: self._send({"progress": 0}),
-        )
-        return {**asdict(samples), "peak_memory_mb": peak_memory_mb()}
+        self._before = worker_timing.warm_up(self._timed(), request, self._alive)
+        return {}
+
+    def time_round(self, request: Reply) -> Reply:
+        """Time pictures: raw samples in milliseconds by span, and what came between."""
+        from posebench import worker_timing
+
+        return worker_timing.time_round(self._timed(), request, self._before, self._alive)
+
+    def _alive(self) -> None:
+        self._send({"progress": 0})
+
+    def network_runs(self, request: Reply) -> Reply:
+        """How often the networks run for one picture, and for a batch of it twice."""
+        from posebench import worker_timing
+
+        return {"runs": worker_timing.network_runs(self._timed(), request)}
+
+    def _timed(self) -> Any:
+        from posebench.worker_timing import Timed
+
+        return Timed(self._model, self._runtime.drain, self._boxes)
 
     def close(self, request: Reply) -> Reply:
         """Free the model."""
@@ -120,7 +125,9 @@ class Worker:
         operations = {
             "load": self.load,
             "predict": self.predict,
+            "warm_up": self.warm_up,
             "time_round": self.time_round,
+            "network_runs": self.network_runs,
             "close": self.close,
         }
         try:

@@ -58,6 +58,11 @@ class WorkerClient:
         self._replies: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
+    @property
+    def pid(self) -> int:
+        """Of the worker's process."""
+        return self._process.pid
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         with contextlib.suppress(ValueError):  # closed under the reader by kill()

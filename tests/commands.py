@@ -16,3 +16,11 @@ def posebench(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Com
         text=True,
         check=False,
     )
+
+
+def quick_latency(samples: int, processes: int = 1) -> str:
+    """The section of a run.toml that measures latency in no time, on a machine that is busy."""
+    return (
+        f'[latency]\nregimes = ["sustained"]\nprocesses = {processes}\nsamples = {samples}\n'
+        "warmup = 1\nwarmup_s = 0\nrepeats = 0\n"
+    )

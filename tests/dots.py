@@ -11,6 +11,7 @@ from posebench.config import EvalProtocol, resolve_protocol
 from posebench.pipelines.heatmap_head import HeatmapHead
 from posebench.pipelines.top_down import TopDownModel
 from posebench.types import (
+    Artifact,
     Image,
     ModelCost,
     PersonBoxes,
@@ -29,6 +30,7 @@ class PlaneSession:
 
     provider = "fake"
     metadata: Mapping[str, str] = {}
+    built: tuple[Artifact, ...] = ()
 
     def __init__(self, batch: int | None = None) -> None:
         shape = (batch, 3, SIDE["input_height"], SIDE["input_width"])

@@ -34,21 +34,33 @@ ALLOWED = {
         "predictions",
     },
     "artifacts": {"artifacts", "cache", "errors", "types"},
-    "sessions": {"artifacts", "types", "errors", "cache", "protocols", "config", "sessions"},
+    "sessions": {
+        "artifacts",
+        "cache",
+        "checkpoints",
+        "config",
+        "errors",
+        "protocols",
+        "sessions",
+        "types",
+    },
     "pipelines": {"artifacts", "types", "errors", "protocols", "config", "pipelines"},
     "visualize": {"types", "errors", "cache", "predictions", "datasets", "metrics", "visualize"},
     "mirror": {"errors"},
     "weights": {"cache", "config", "errors", "mirror", "types"},
-    "latency": {"types", "protocols", "config", "record", "latency"},
+    "latency": {"types", "protocols", "config", "record", "latency", "machine"},
+    "run_observer": {"record"},
+    "parity": {"metrics", "record", "types"},
     "machine": {"errors", "machine"},
     "environment": {"config", "record"},
     "registry": {"types", "errors"},
     "store": {"cache", "errors", "record"},
-    "report": {"types", "errors", "config", "record", "cache", "report", ""},
+    "report": {"types", "errors", "config", "record", "cache", "latency", "report", ""},
 }
 FRAMEWORKS = (
     "torch torchvision ultralytics onnx onnxruntime openvino pandas matplotlib mmpose "
-    "pycocotools xtcocotools hotcoco pooch requests scipy transformers lightning supervision"
+    "pycocotools xtcocotools hotcoco pooch requests scipy transformers lightning supervision "
+    "tensorrt cuda pynvml"
 ).split()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from commands import posebench
+from commands import posebench, quick_latency
 from support import require
 
 pytestmark = [pytest.mark.data, pytest.mark.framework]
@@ -46,7 +46,9 @@ def onnx_run(
 ) -> tuple[Path, Any]:
     require("onnxruntime")
     folder = tmp_path_factory.mktemp("onnx")
-    return folder, run(coco_mini, folder, f"yolov8n-pose={yolov8n_onnx}")
+    (folder / "quick.toml").write_text(quick_latency(4, processes=2))
+    model = f"yolov8n-pose={yolov8n_onnx}"
+    return folder, run(coco_mini, folder, model, "--config", "quick.toml")
 
 
 def test_onnx_runtime_scores_what_the_shipped_predictions_score(onnx_run: tuple[Path, Any]) -> None:
@@ -56,7 +58,8 @@ def test_onnx_runtime_scores_what_the_shipped_predictions_score(onnx_run: tuple[
     assert record["runtime"]["provider"] == "CPUExecutionProvider"
     assert record["measured"]["params"] == 3_289_964
     assert [cell["span"] for cell in record["latency"]] == [
-        "preprocess", "network", "postprocess", "end-to-end",
+        "image-decode", "preprocess", "network", "postprocess", "network+postprocess",
+        "end-to-end", "end-to-end-encoded",
     ]  # fmt: skip
     assert all(cell["summary"]["p50_ms"] > 0 for cell in record["latency"])
 

@@ -41,6 +41,25 @@ def test_figures_and_spans_are_found_by_name() -> None:
     assert read_record(FIXTURES / "v1" / "skipped.json").span("network") is None
 
 
+def test_schema_1_says_how_it_was_timed() -> None:
+    """One round in the worker that had predicted, without pauses and whatever came between."""
+    protocol = read_record(FIXTURES / "v1" / "ok.json").latency_protocol
+    assert protocol is not None
+    assert (protocol.processes, protocol.regimes) == (1, ("sustained",))
+    assert (protocol.warmup_s, protocol.repeats) == (0, 0)
+    assert (protocol.warmup, protocol.samples) == (10, 60)
+
+
+def test_the_regimes_of_a_span_are_told_apart() -> None:
+    record = read_record(FIXTURES / "v2" / "ok.json")
+    assert record.regimes == ("sustained", "paced")
+    paced, sustained = (record.span("end-to-end", regime) for regime in ("paced", "sustained"))
+    assert paced is not None and sustained is not None and paced != sustained
+    assert record.span("end-to-end") == sustained, "short tables show it"
+    assert {cell.regime for cell in record.cells("paced")} == {"paced"}
+    assert read_record(FIXTURES / "v1" / "ok.json").span("network", "paced") is None
+
+
 def test_a_newer_schema_asks_for_an_upgrade() -> None:
     document = {**load(FIXTURES / "v1" / "ok.json"), "schema_version": SCHEMA_VERSION + 1}
     with pytest.raises(SchemaError, match=r"newer than .* pip install --upgrade posebench"):

@@ -7,19 +7,32 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from latency.timed_models import FakeClock
 from stickworld import StickWorld, make_stickworld
 
 from posebench.config import RunConfig
+from posebench.latency.rounds import turns
+from posebench.machine.gpu import GpuState
+from posebench.machine.watch import MachineWatch
 from posebench.planning import plan
 from posebench.record import Record
 from posebench.runner import run
-from posebench.store import files_are_whole, latency_name, load_records, read_record
+from posebench.store import claimed, files_are_whole, latency_name, load_records, read_record
+
+QUICK = {
+    "processes": 1,
+    "regimes": ["sustained"],
+    "warmup": 1,
+    "warmup_s": 0,
+    "repeats": 0,
+}
 
 
 class Recorder:
@@ -29,6 +42,7 @@ class Recorder:
         self.images = 0
         self.kept: list[bool] = []
         self.stages: list[str] = []
+        self.turns = 0
 
     def started(self, label: str, images: int) -> None:
         self.stages = []
@@ -38,6 +52,12 @@ class Recorder:
 
     def advanced(self, images: int) -> None:
         self.images += images
+
+    def timing(self, turns: int) -> None:
+        self.turns = turns
+
+    def timed(self) -> None:
+        self.turns -= 1
 
     def finished(self, record: Record, *, kept: bool) -> None:
         self.kept.append(kept)
@@ -53,7 +73,12 @@ def files(world: StickWorld) -> dict[str, Any]:
 
 
 def benchmark(
-    world: StickWorld, out: Path, *names: str, **options: Any
+    world: StickWorld,
+    out: Path,
+    *names: str,
+    machine: MachineWatch | None = None,
+    clock: FakeClock | None = None,
+    **options: Any,
 ) -> tuple[list[Record], Recorder]:
     planned = plan(
         None,
@@ -61,13 +86,16 @@ def benchmark(
             "models": [f"{name}={world.weights}" for name in names],
             "dataset": files(world),
             "out": out,
-            "latency": {"warmup": 1, "samples": 3},
+            "latency": {**QUICK, "samples": 3},
             **options,
         },
         download=False,
     )
     observer = Recorder()
-    return run(planned.config, planned.models, planned.dataset, observer), observer
+    found = run(
+        planned.config, planned.models, planned.dataset, observer, machine=machine, clock=clock
+    )
+    return found, observer
 
 
 def test_a_perfect_model_scores_one_in_every_task(world: StickWorld, tmp_path: Path) -> None:
@@ -91,7 +119,7 @@ def test_the_record_is_on_disk_with_everything_it_names(world: StickWorld, tmp_p
     assert {"matches.npz", raw, "predictions/shard-00000.npz"} <= set(record.files)
     assert files_are_whole(path.parent, record)
     with np.load(path.parent / raw) as samples:
-        assert samples["end-to-end_ms"].shape == (3,)
+        assert samples["sustained/end-to-end_ms"].shape == (1, 3)
 
 
 def test_a_second_run_keeps_what_is_there(world: StickWorld, tmp_path: Path) -> None:
@@ -104,7 +132,7 @@ def test_a_second_run_keeps_what_is_there(world: StickWorld, tmp_path: Path) -> 
 
 def test_another_latency_protocol_measures_latency_only(world: StickWorld, tmp_path: Path) -> None:
     benchmark(world, tmp_path / "runs", "stick-figure")
-    latency = {"warmup": 1, "samples": 5}
+    latency = {**QUICK, "samples": 5}
     (record,), observer = benchmark(world, tmp_path / "runs", "stick-figure", latency=latency)
     assert observer.stages == ["load", "latency"]
     assert record.latency[0].summary.n == 5
@@ -121,6 +149,71 @@ def test_leaving_latency_out_later_loses_none(world: StickWorld, tmp_path: Path)
     (kept,), observer = benchmark(world, tmp_path / "runs", "stick-figure", latency=off)
     assert observer.kept == [True] and kept == timed
     assert load_records([tmp_path / "runs"]) == [timed]
+
+
+TURNS = {**QUICK, "processes": 6, "regimes": ["paced", "sustained"], "samples": 2, "pause_ms": 5}
+COOL = GpuState(1590, 5000, 50, 40.0, (), 0)
+
+
+def test_models_take_turns_in_new_processes(world: StickWorld, tmp_path: Path) -> None:
+    names = ("stick-figure", "stick-moody")
+    records, observer = benchmark(world, tmp_path / "runs", *names, latency=TURNS)
+    assert observer.turns == 0, "twelve were announced, and twelve came"
+    orders = turns(2, 6, seed=0)
+    for model, record in enumerate(records):
+        (path,) = (tmp_path / "runs").rglob(f"{record.model.label.split('=')[0]}*/*/latency-*.npz")
+        with np.load(path) as samples:
+            for regime in ("paced", "sustained"):
+                assert samples[f"{regime}/end-to-end_ms"].shape == (6, 2)
+                np.testing.assert_array_equal(samples[f"{regime}/process"], range(6))
+                places = [order.index(model) for order in orders]
+                np.testing.assert_array_equal(samples[f"{regime}/position"], places)
+        cell = record.cells("paced")[0]
+        assert len(cell.process_p50_ms) == 6 and cell.summary.interval is not None
+
+
+def test_a_hot_gpu_has_its_round_measured_again(world: StickWorld, tmp_path: Path) -> None:
+    """The first reading of all is hot; afterwards the GPU is cool, and says what it did."""
+    hot = replace(COOL, temperature_c=93, throttling=("hardware thermal limit",))
+    script, clock = iter([hot]), FakeClock()
+    machine = MachineWatch(lambda own: next(script, COOL), ("A note on the machine.",))
+    latency = {**TURNS, "processes": 2, "repeats": 3, "cool_down_s": 7}
+    names = ("stick-figure", "stick-moody")
+    options: dict[str, Any] = {"machine": machine, "clock": clock, "latency": latency}
+    records, _ = benchmark(world, tmp_path / "runs", *names, **options)
+    first = records[turns(2, 2, seed=0)[0][0]]
+    again = "1 disturbed round(s) were measured again and are not counted."
+    busy = [note for note in first.latency_notes if again in note]
+    assert busy and busy[0].startswith("Paced: "), first.latency_notes
+    assert clock.slept and clock.slept[0] == 7
+    for record in records:
+        assert "A note on the machine." in record.latency_notes
+        told = [note for note in record.latency_notes if "The GPU ran at 1590 to 1590 MHz" in note]
+        assert len(told) == 2, "in each regime"
+        assert not any("93 C" in note for note in told), "that round is not counted"
+        assert record.span("end-to-end", "paced").n == 4  # type: ignore[union-attr]
+
+
+def test_a_run_that_has_to_wait_leaves_the_folder_alone(world: StickWorld, tmp_path: Path) -> None:
+    (good,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert good.accuracy_id is not None
+    (path,) = (tmp_path / "runs").rglob("record-*.json")
+    with claimed(path.parent):
+        (refused,), _ = benchmark(world, tmp_path / "runs", "stick-figure")
+    assert refused.failure is not None and "another run is at work" in refused.failure.message
+    assert load_records([tmp_path / "runs"]) == [good]
+
+
+def test_accuracy_survives_a_failure_while_it_is_timed(world: StickWorld, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "dataset": {**files(world), "limit": 1},
+        "limits": {"silence_s": 8.0},
+    }
+    (failed,), _ = benchmark(world, tmp_path / "runs", "stick-hang", **options)
+    assert failed.failure is not None and failed.failure.kind == "timeout"
+    (kept,) = load_records([tmp_path / "runs"])
+    assert kept.status == "ok" and kept.latency == ()
+    assert kept.accuracy == failed.accuracy
 
 
 def test_other_weights_are_another_run(world: StickWorld, tmp_path: Path) -> None:
@@ -228,7 +321,7 @@ def test_a_newer_record_in_the_way_stops_its_own_model_only(
 ) -> None:
     benchmark(world, tmp_path / "runs", "stick-figure")
     (path,) = (tmp_path / "runs").rglob("record-*.json")
-    newer = path.read_text().replace('"schema_version": 1', '"schema_version": 99')
+    newer = path.read_text().replace('"schema_version": 2', '"schema_version": 99')
     path.write_text(newer)
     records, _ = benchmark(world, tmp_path / "runs", "stick-figure", "stick-slow")
     assert [r.status for r in records] == ["error", "ok"]
@@ -236,7 +329,7 @@ def test_a_newer_record_in_the_way_stops_its_own_model_only(
 
 
 def test_a_system_error_stops_its_own_model_only(world: StickWorld, tmp_path: Path) -> None:
-    options = {"interpreter": tmp_path / "no-python"}
+    options: dict[str, Any] = {"interpreter": tmp_path / "no-python"}
     records, _ = benchmark(world, tmp_path / "runs", "stick-figure", "stick-slow", **options)
     assert [r.failure.kind if r.failure else None for r in records] == ["error", "error"]
     assert records[0].failure is not None and "no-python" in records[0].failure.message

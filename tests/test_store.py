@@ -104,12 +104,14 @@ def make_run(folder: Path, good: Record) -> Path:
     return write_record(folder, good.model_copy(update={"files": files}))
 
 
-def test_publish_copies_the_record_and_its_matches(tmp_path: Path, good: Record) -> None:
+def test_publish_copies_the_record_its_matches_and_its_samples(
+    tmp_path: Path, good: Record
+) -> None:
     path = publish(make_run(tmp_path / "run", good), tmp_path / "results")
     assert good.accuracy_id is not None and good.latency_id is not None
     assert path.parent.name == f"{good.accuracy_id[:12]}-{good.latency_id[:12]}"
     published = read_record(path)
-    assert list(published.files) == ["matches.npz"]
+    assert list(published.files) == [latency_name(good.latency_id), "matches.npz"]
     assert files_are_whole(path.parent, published)
 
 
@@ -163,7 +165,7 @@ def test_a_damaged_record_counts_as_absent_for_a_run(
 def test_a_newer_record_is_never_taken_for_absent(tmp_path: Path, good: Record) -> None:
     assert good.accuracy_id is not None
     path = write_record(tmp_path, good)
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     with pytest.raises(SchemaError, match="newer"):
         good_records(tmp_path, good.accuracy_id)
 

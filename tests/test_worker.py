@@ -90,8 +90,15 @@ def test_a_model_is_loaded_run_timed_and_closed(
     np.testing.assert_array_equal(shard.image_ids, [0, 1, 2])
     np.testing.assert_allclose(shard.keypoints[:, 0], [[50, 40 - 20 + 3.2]] * 3, atol=1e-4)
     timing: dict[str, Any] = {"op": "time_round", "paths": [str(pictures[0])], "image_ids": [0]}
-    timing |= {"warmup": 1, "samples": 4}
-    assert len(worker.ask(timing, silence_s=60)["spans"]["end-to-end"]) == 4
+    latency = {"warmup": 1, "warmup_s": 0, "samples": 4}
+    timing |= {"latency": latency, "regime": "sustained", "batch": None}
+    assert worker.ask({**timing, "op": "warm_up"}, silence_s=60) == {}
+    timed = worker.ask(timing, silence_s=60)
+    assert len(timed["spans"]["end-to-end"]) == 4
+    in_threes = worker.ask({**timing, "batch": 3}, silence_s=60)
+    assert list(in_threes["spans"]) == ["end-to-end"], "the stages of a batch are not told apart"
+    with pytest.raises(WorkerFailure, match="none of the pictures"):
+        worker.ask({**timing, "paths": [str(tmp_path / "missing.png")]}, silence_s=60)
     worker.close()
 
 

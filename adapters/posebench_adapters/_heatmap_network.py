@@ -14,15 +14,20 @@ from posebench.types import Artifact
 
 
 def open_heatmap_network(
-    path: Path, protocol: EvalProtocol, open_session: OpenSession, artifacts: list[Artifact]
+    path: Path,
+    protocol: EvalProtocol,
+    open_session: OpenSession,
+    artifacts: list[Artifact],
+    counted: Path | None = None,
 ) -> PoseModel:
     """A top-down model of one exported file.
 
     Args:
-        path: The ``.onnx`` file.
+        path: The file that is run.
         protocol: Of the run.
         open_session: The runtime.
         artifacts: Every file that the model was made of.
+        counted: The ``.onnx`` file of the same network, if ``path`` is of another format.
 
     Raises:
         InputError: The file does not say what its heat maps are, or does not fit the protocol.
@@ -35,5 +40,5 @@ def open_heatmap_network(
             remedy="Give the checkpoint; posebench exports it.",
         )
     pre = protocol.preprocess
-    cost = onnx_cost(path, (1, 3, pre.input_height, pre.input_width))
+    cost = onnx_cost(counted or path, (1, 3, pre.input_height, pre.input_width))
     return TopDownModel(session, head, protocol, artifacts=artifacts, cost=cost)

@@ -1,7 +1,7 @@
 """Loading RDPose models, and HRNet from its authors' own checkpoints.
 
-A checkpoint is exported to ONNX once and run in the runtime of the run; an exported file is run as
-it is.
+A checkpoint is exported once, to ONNX or for torch, and run in the runtime of the run; an exported
+file is run as it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posebench_adapters._export_cache import exported
+from posebench_adapters._export_cache import artifact_format, exported
 from posebench_adapters._heatmap_network import open_heatmap_network
 from posebench_adapters._rdpose_cards import NETWORKS, Network
 from rdpose.config import Inference, ModelConfig
@@ -53,15 +53,17 @@ def load(
         raise WeightsError(f"{card.name} needs weights.", remedy="Pass NAME=path/to/file.")
     if open_session is None:
         raise InputError(
-            f"{card.name} runs exported, not natively.", remedy="Use onnxruntime or openvino."
+            f"{card.name} runs exported, not natively.",
+            remedy="Use onnxruntime, openvino or torch.",
         )
     wanted = NETWORKS.get(card.name)
     if format_of(weights) == "onnx":
         _check_same(card, wanted, *_described(weights), weights)
         return open_heatmap_network(weights, protocol, open_session, [artifact(weights, "network")])
-    network = _exported(card, wanted, weights)
+    network = _exported(card, wanted, weights, artifact_format(open_session))
     artifacts = [artifact(network, "network"), artifact(weights, "checkpoint")]
-    return open_heatmap_network(network, protocol, open_session, artifacts)
+    counted = network if format_of(network) == "onnx" else _exported(card, wanted, weights, "onnx")
+    return open_heatmap_network(network, protocol, open_session, artifacts, counted)
 
 
 def recommend(weights: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -138,19 +140,19 @@ def _check_same(
         )
 
 
-def _exported(card: ModelCard, wanted: Network | None, weights: Path) -> Path:
-    """The ONNX file of a checkpoint, from the cache or exported into it."""
+def _exported(card: ModelCard, wanted: Network | None, weights: Path, kind: str) -> Path:
+    """The ``onnx`` or ``pt2`` file of a checkpoint, from the cache or exported into it."""
     inference: Inference = wanted.inference if wanted else "plain"
     network = _network(card, wanted, weights)
     versions = {name: version(name) for name in _EXPORTERS}
 
     def write(_: Path, path: Path) -> None:
-        from rdpose.export import export_onnx
+        from rdpose.export import export_onnx, export_pt2
 
-        export_onnx(network, path, inference)
+        (export_pt2 if kind == "pt2" else export_onnx)(network, path, inference)
 
     name = card.name.replace(":", "-")
-    return exported(name, weights, {"inference": inference, **versions}, write)
+    return exported(name, weights, {"inference": inference, **versions}, write, kind)
 
 
 def _network(card: ModelCard, wanted: Network | None, weights: Path) -> PoseNetwork:

@@ -1,8 +1,8 @@
 """Loading RF-DETR Pose models.
 
-A torch checkpoint is exported to ONNX once and run in the runtime of the run; an exported file is
-run as it is. A detection checkpoint gets a keypoint head with random weights: it can be timed and
-counted, and says of itself that it is untrained.
+A torch checkpoint is exported once, to ONNX or for torch, and run in the runtime of the run; an
+exported file is run as it is. A detection checkpoint gets a keypoint head with random weights: it
+can be timed and counted, and says of itself that it is untrained.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from posebench_adapters._export_cache import artifact_format, exported
+
 from posebench.artifacts.exported import artifact, format_of, read_metadata
-from posebench.cache import atomic_path, cache_dir, file_sha256
-from posebench.config import EvalProtocol, identity
+from posebench.config import EvalProtocol
 from posebench.errors import InputError, MissingExtraError, WeightsError
 from posebench.pipelines.detr_pose import (
     DetrPoseModel,
@@ -65,14 +66,16 @@ def load(
         raise WeightsError(f"{card.name} needs weights.")
     if open_session is None:
         raise InputError(
-            f"{card.name} runs exported, not natively.", remedy="Use onnxruntime or openvino."
+            f"{card.name} runs exported, not natively.",
+            remedy="Use onnxruntime, openvino or torch.",
         )
     if format_of(weights) == "onnx":
         return _open(weights, protocol, open_session, [artifact(weights, "network")])
-    network = _exported(card, weights)
+    network = _exported(card, weights, artifact_format(open_session))
     artifacts = [artifact(network, "network"), artifact(weights, "checkpoint")]
     untrained = "" if format_of(weights) == "safetensors" else UNTRAINED
-    return _open(network, protocol, open_session, artifacts, untrained)
+    counted = network if format_of(network) == "onnx" else _exported(card, weights, "onnx")
+    return _open(network, protocol, open_session, artifacts, untrained, counted)
 
 
 def recommend(weights: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -98,6 +101,7 @@ def _open(
     open_session: OpenSession,
     artifacts: list[Artifact],
     untrained: str = "",
+    counted: Path | None = None,
 ) -> PoseModel:
     session = open_session(path)
     head = detr_head(session.metadata)
@@ -107,41 +111,31 @@ def _open(
             remedy="Describe it in a sidecar and run it as onnx:PATH (docs/adding-a-model.md).",
         )
     pre = protocol.preprocess
-    cost = onnx_cost(path, (1, 3, pre.input_height, pre.input_width))
+    cost = onnx_cost(counted or path, (1, 3, pre.input_height, pre.input_width))
     return DetrPoseModel(
         session, head, protocol, artifacts=artifacts, cost=cost, untrained=untrained
     )
 
 
-def _exported(card: ModelCard, weights: Path) -> Path:
-    """The ONNX file of a checkpoint, from the cache or exported into it."""
+def _exported(card: ModelCard, weights: Path, kind: str) -> Path:
+    """The ``onnx`` or ``pt2`` file of a checkpoint, from the cache or exported into it."""
     model = _torch_model(weights, card)
     import torch
     import transformers
 
-    key = identity(
-        {
-            "weights": file_sha256(weights),
-            "name": card.name,
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        }
-    )
-    target = cache_dir("exports", key[:16], f"{card.name}.onnx")
-    if not target.exists():
-        with atomic_path(target) as temporary:
-            _export(model, temporary)
-    return target
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    return exported(card.name, weights, versions, lambda _, path: _export(model, path, kind), kind)
 
 
-def _export(model: TorchModel, path: Path) -> None:
+def _export(model: TorchModel, path: Path, kind: str) -> None:
     import torch
     from rfdetr_pose.errors import RFDETRPoseError
+    from rfdetr_pose.export import export_onnx, export_pt2
 
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_HEAD_SEED)  # an untrained head is the same every time
-            model.export("onnx", path)
+            (export_pt2 if kind == "pt2" else export_onnx)(model.network, path)
     except RFDETRPoseError as error:
         raise WeightsError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Export to ONNX, with everything in the file that a reader needs."""
+"""Export to ONNX and to torch's own format, with everything in the file that a reader needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rfdetr_pose.onnx_file import save_onnx, to_onnx
+from rfdetr_pose.torch_file import save_program
 from torch import Tensor, nn
 
 from rdpose.config import Inference, ModelConfig
@@ -55,14 +56,43 @@ def export_onnx(
         ValueError: ``fdm`` of a bare network.
         OSError: The file cannot be written.
     """
-    if mode == "fdm" and not network.config.decoupled:
-        raise ValueError("a bare network has no feature decoupling; export it as 'plain'.")
-    exported = without_decoupling(network) if mode == "plain" else copy.deepcopy(network)
-    graph = InferenceGraph(exported.cpu().float(), mode).eval()
+    graph = _inference_graph(network, mode)
     model = to_onnx(graph, network.config.input_size, [OUTPUT], dynamic_batch=True)
     metadata = _metadata(network.config, mode, protocol or protocol_of(network.config))
     save_onnx(model, path, producer="rdpose", metadata=metadata)
     return path
+
+
+def export_pt2(network: PoseNetwork, path: Path, mode: Inference = "plain") -> Path:
+    """Write a file of ``torch.export``'s, with the inputs and outputs of the ONNX file.
+
+    Args:
+        network: Is not changed.
+        path: Of the file, ``.pt2``.
+        mode: How heat maps are made.
+
+    Raises:
+        ValueError: ``fdm`` of a bare network.
+        OSError: The file cannot be written.
+    """
+    save_program(
+        _inference_graph(network, mode),
+        path,
+        input_size=network.config.input_size,
+        outputs=[OUTPUT],
+        dynamic_batch=True,
+        metadata=_metadata(network.config, mode, protocol_of(network.config)),
+    )
+    return path
+
+
+def _inference_graph(network: PoseNetwork, mode: Inference) -> InferenceGraph:
+    if mode == "fdm" and not network.config.decoupled:
+        raise ValueError("a bare network has no feature decoupling; export it as 'plain'.")
+    exported = without_decoupling(network) if mode == "plain" else copy.deepcopy(network)
+    graph = InferenceGraph(exported.cpu().float(), mode)
+    graph.eval()
+    return graph
 
 
 def _metadata(config: ModelConfig, mode: Inference, protocol: Protocol) -> dict[str, str]:

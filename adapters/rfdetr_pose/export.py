@@ -1,4 +1,4 @@
-"""Export to ONNX, with everything in the file that a reader needs."""
+"""Export to ONNX and to torch's own format, with everything in the file that a reader needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rfdetr_pose.geometry import to_corners
 from rfdetr_pose.images import MEAN, STD
 from rfdetr_pose.network import PoseNetwork
 from rfdetr_pose.onnx_file import save_onnx, to_onnx
+from rfdetr_pose.torch_file import save_program
 
 OUTPUTS = ("boxes", "scores", "keypoints", "keypoint_confidences")
 CONFIG_KEY = "rfdetr_pose_config"
@@ -72,6 +73,28 @@ def export_onnx(
     if half:
         model = _to_half(model)
     save_onnx(model, path, producer="rfdetr_pose", metadata=_metadata(network))
+    return path
+
+
+def export_pt2(network: PoseNetwork, path: Path, *, dynamic_batch: bool = False) -> Path:
+    """Write a file of ``torch.export``'s, with the inputs and outputs of the ONNX file.
+
+    Args:
+        network: Is not changed.
+        path: Of the file, ``.pt2``.
+        dynamic_batch: Let the batch be of any size instead of 1.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    save_program(
+        InferenceGraph(copy.deepcopy(network).cpu().float().eval()).eval(),
+        path,
+        input_size=(network.config.resolution,) * 2,
+        outputs=OUTPUTS,
+        dynamic_batch=dynamic_batch,
+        metadata=_metadata(network),
+    )
     return path
 
 

@@ -19,13 +19,16 @@ _FORMATS = {
     ".xml": "openvino",
     ".torchscript": "torchscript",
     ".pt": "torch",
+    ".pt2": "pt2",
     ".safetensors": "safetensors",
     ".yaml": "yaml",
 }
+PT2_METADATA = "extra/metadata.json"
+"""Where a ``.pt2`` archive keeps the extra file ``metadata.json`` of ``torch.export.save``."""
 
 
 def format_of(path: Path) -> str:
-    """``onnx``, ``openvino``, ``torchscript``, ``torch``, ``safetensors``, ``yaml`` or a suffix."""
+    """``onnx``, ``openvino``, ``torchscript``, ``torch``, ``pt2``, ... or another suffix."""
     if path.is_dir():
         return "openvino" if any(path.glob("*.xml")) else "folder"
     suffix = path.suffix.lower()
@@ -91,7 +94,9 @@ def read_metadata(path: Path) -> dict[str, str]:
     if kind == "openvino":
         return _openvino_metadata(openvino_file(path))
     if kind == "torchscript":
-        return _torchscript_metadata(path)
+        return _archive_metadata(path, "extra/config.txt", "TorchScript")  # Ultralytics' addition
+    if kind == "pt2":
+        return _archive_metadata(path, PT2_METADATA, "torch.export")
     return {}
 
 
@@ -107,14 +112,14 @@ def _openvino_metadata(file: Path) -> dict[str, str]:
     return _strings(document, sidecar)
 
 
-def _torchscript_metadata(path: Path) -> dict[str, str]:
-    """Ultralytics adds ``config.txt``, JSON, to the archive."""
+def _archive_metadata(path: Path, entry: str, kind: str) -> dict[str, str]:
+    """JSON in an archive of torch's, which is read without torch."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if n.endswith("extra/config.txt")]
+            names = [n for n in archive.namelist() if n.endswith(entry)]
             document = json.loads(archive.read(names[0])) if names else {}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a readable TorchScript archive ({error}).") from error
+        raise InputError(f"{path}: not a readable {kind} archive ({error}).") from error
     return _strings(document, path)
 
 

@@ -18,8 +18,10 @@ INTERNAL_ERROR = 70
 
 _COMMANDS = {
     "list": "list_.list_models",
+    "doctor": "doctor.doctor",
     "check": "check.check",
     "run": "run.run",
+    "latency": "latency.latency",
     "dataset": "dataset.dataset",
     "evaluate": "evaluate.evaluate",
     "visualize": "visualize.visualize",

@@ -15,7 +15,9 @@ def check(
     images: Annotated[
         Path | None, typer.Option(help="Folder of pictures with people; rendered ones if absent.")
     ] = None,
-    runtime: Annotated[str | None, typer.Option(help="onnxruntime, openvino or native.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="onnxruntime, openvino, torch or native.")
+    ] = None,
     trust_config: Annotated[
         list[str] | None,
         typer.Option(help="sha256:HEX of a Python configuration that may be run."),

@@ -20,18 +20,11 @@ from posebench.report.scores import scores_of
 
 
 class RunProgress:
-    """A :class:`posebench.model_run.RunObserver` on the terminal."""
+    """A :class:`posebench.run_observer.RunObserver` on the terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, soft_wrap=True, emoji=False)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-        )
+        self._progress = self._bars(auto_refresh=True)
         self._task: TaskID | None = None
 
     def __enter__(self) -> RunProgress:
@@ -48,6 +41,7 @@ class RunProgress:
     def started(self, label: str, images: int) -> None:
         """A bar of its own for each model; before the first, a dataset may show its own."""
         self._progress.start()
+        self._drop_bar()
         self._task = self._progress.add_task(escape(label), total=images)
 
     def stage(self, label: str, stage: str) -> None:
@@ -60,12 +54,39 @@ class RunProgress:
         if self._task is not None:
             self._progress.advance(self._task, images)
 
+    def timing(self, turns: int) -> None:
+        """One bar for all models, drawn between turns only: nothing else should be awake."""
+        self._drop_bar()
+        self._progress.stop()
+        self._progress = self._bars(auto_refresh=False)
+        self._progress.start()
+        self._task = self._progress.add_task("latency", total=turns)
+
+    def timed(self) -> None:
+        """Move the bar."""
+        self.advanced(1)
+        self._progress.refresh()
+
     def finished(self, record: Record, *, kept: bool) -> None:
         """One line a model, and the bar goes."""
+        self._drop_bar()
+        self._console.print(_line(record, kept=kept), highlight=False)
+
+    def _bars(self, *, auto_refresh: bool) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            auto_refresh=auto_refresh,
+        )
+
+    def _drop_bar(self) -> None:
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None
-        self._console.print(_line(record, kept=kept), highlight=False)
 
 
 def _line(record: Record, *, kept: bool) -> str:

@@ -35,7 +35,8 @@ def run(
         ),
     ] = None,
     runtime: Annotated[
-        str | None, typer.Option(help="onnxruntime, openvino or native; by default what fits.")
+        str | None,
+        typer.Option(help="onnxruntime, openvino, torch, tensorrt, native; by default what fits."),
     ] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, fp16 or int8.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,

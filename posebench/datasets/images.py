@@ -39,7 +39,15 @@ def read_image(path: Path) -> Image:
         ImageError: The file is missing, empty, truncated, not a JPEG, PNG, BMP or WebP picture,
             or has more than ``MAX_PIXELS``.
     """
-    data = _read(path)
+    return decode_image(path, _read(path))
+
+
+def decode_image(path: Path, data: bytes) -> Image:
+    """Decode a picture as ``read_image`` does, from its bytes; ``path`` is for the messages.
+
+    Raises:
+        ImageError: As ``read_image``.
+    """
     size = _checked_size(path, data)
     if not is_complete(data):
         raise ImageError(f"{path}: truncated: the file ends before the picture does.")

@@ -40,3 +40,8 @@ def new_positions(used: IntArray, count: int) -> IntArray:
     place = np.full(count, -1, np.int64)
     place[used] = np.arange(len(used))
     return place
+
+
+def spread(count: int, wanted: int) -> IntArray:
+    """Positions of ``wanted`` of ``count`` pictures, or of all, at even distances."""
+    return np.linspace(0, count - 1, min(wanted, count)).round().astype(np.int64)

@@ -18,7 +18,7 @@ OUTLIER_SHARE = 0.05
 DRIFT = 0.02
 """Share of the median by which the last third may differ from the first."""
 
-_DRIFT_LEVEL = 0.001
+_DRIFT_LEVEL = 0.01
 _FAR_OUT = 3.0
 
 
@@ -30,7 +30,7 @@ def fewest_samples(quantile: float, confidence: float = 0.95) -> int:
     return ceil(log(1 - confidence) / log(quantile))
 
 
-def warnings(samples_ms: Sequence[float]) -> tuple[str, ...]:
+def warnings(samples_ms: Sequence[float] | Float64Array) -> tuple[str, ...]:
     """What a reader of the percentiles should know, a sentence each.
 
     Args:
@@ -75,11 +75,26 @@ def _drifting(values: Float64Array) -> str:
 
 
 def _rank_trend_p(values: Float64Array) -> float:
-    """Two-sided p of Spearman's rank correlation with time, by the normal approximation."""
-    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    rho = float(np.corrcoef(ranks, np.arange(len(values)))[0, 1])
-    z = abs(rho) * (len(values) - 1) ** 0.5
+    """Two-sided p of Spearman's rank correlation with time, by the normal approximation.
+
+    Runs that resemble the run before count as n (1 - r) / (1 + r) independent ones, with r the
+    correlation of successive ranks about their line.
+    """
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
+    time = np.arange(len(values))
+    rho = float(np.corrcoef(ranks, time)[0, 1])
+    resemblance = _successive_correlation(ranks - np.polyval(np.polyfit(time, ranks, 1), time))
+    independent = len(values) * (1 - resemblance) / (1 + resemblance)
+    z = abs(rho) * max(independent - 1, 0) ** 0.5
     return float(2 * (1 - _normal_cdf(z)))
+
+
+def _successive_correlation(residuals: Float64Array) -> float:
+    """Lag-1 autocorrelation of ranks about their line, 0 where it is negative or they lie on it."""
+    square = float(residuals @ residuals)
+    if square < 1:  # one swap of neighbours is 3/2 at least: what is less is rounding
+        return 0.0
+    return max(0.0, float(residuals[1:] @ residuals[:-1]) / square)
 
 
 def _normal_cdf(z: float) -> float:

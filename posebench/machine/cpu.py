@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 _CPUS = Path("/sys/devices/system/cpu")
-_LEAST_S = 0.05
+_LEAST_S = 0.2
 """Shorter than a few ticks of the kernel's accounts, 10 ms each, nothing can be said."""
 
 
@@ -44,11 +44,13 @@ class CpuDisturbance:
             this process are others too.
         stolen: Processors' worth that the host kept; 0 on real machines.
         throttled: Times that the processors slowed down because of heat, or None.
+        processors: How many there are.
     """
 
     others: float
     stolen: float
     throttled: int | None
+    processors: int = 1
 
 
 def read_cpu_use(cpus: Path = _CPUS) -> CpuUse:
@@ -80,6 +82,7 @@ def disturbance(before: CpuUse, after: CpuUse) -> CpuDisturbance | None:
         others=max(0.0, others / elapsed),
         stolen=max(0.0, (after.stolen - before.stolen) / elapsed),
         throttled=slowed,
+        processors=psutil.cpu_count(logical=True) or 1,
     )
 
 

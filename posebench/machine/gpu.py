@@ -10,11 +10,13 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from posebench.errors import MissingExtraError
+from posebench.machine.gpu_settings import GpuSettings, read_gpu_settings
 
+POWER_LIMIT = "power limit"
 # Bits of nvmlClocksEventReasons (nvml.h). Idle, clocks that an application asked for, and those of
 # a display or of neighbouring GPUs are no throttling.
 _THROTTLING = {
-    0x4: "power limit",
+    0x4: POWER_LIMIT,
     0x8: "hardware slowdown",
     0x20: "software thermal limit",
     0x40: "hardware thermal limit",
@@ -88,6 +90,10 @@ def summarise(states: Sequence[GpuState]) -> GpuWatch:
     )
 
 
+class NoGpuError(OSError):
+    """There is no driver, or no GPU; not that one does not tell of itself."""
+
+
 class Gpu:
     """One GPU of this machine, read through NVML.
 
@@ -97,13 +103,15 @@ class Gpu:
 
     Raises:
         MissingExtraError: ``nvidia-ml-py`` is not installed.
-        OSError: There is no driver, or no such GPU.
+        NoGpuError: There is no driver.
+        OSError: There is no such GPU, or the driver refuses it.
     """
 
     def __init__(self, index: int = 0, nvml: ModuleType | Any = None) -> None:
-        self._nvml = nvml or _import_nvml()
+        self._nvml = nvml or import_nvml()
+        self._index = index
         try:
-            self._nvml.nvmlInit()
+            start_nvml(self._nvml)
             self._handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
         except self._nvml.NVMLError as error:
             raise OSError(f"GPU {index} cannot be read: {error}") from error
@@ -126,10 +134,14 @@ class Gpu:
                 temperature_c=nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
                 power_w=self._power_w(),
                 throttling=throttling_of(nvml.nvmlDeviceGetCurrentClocksEventReasons(handle)),
-                others=sum(process.pid not in own for process in running),
+                others=_others({process.pid for process in running}, own),
             )
         except nvml.NVMLError as error:
             raise OSError(f"the GPU cannot be read: {error}") from error
+
+    def settings(self) -> GpuSettings:
+        """What it is and how it is set up."""
+        return read_gpu_settings(self._nvml, self._index, self._handle)
 
     def _power_w(self) -> float | None:
         with suppress(self._nvml.NVMLError_NotSupported):
@@ -139,6 +151,16 @@ class Gpu:
     def close(self) -> None:
         """Let go of the driver's library."""
         self._nvml.nvmlShutdown()
+
+
+def _others(running: set[int], own: frozenset[int]) -> int:
+    """Processes that are not measured.
+
+    Inside a container the driver tells the numbers that processes have outside: if none is known,
+    as many of them are taken for measured ones as there are.
+    """
+    hidden = len(own) if not running & own else 0
+    return max(0, len(running - own) - hidden)
 
 
 class GpuMonitor:
@@ -154,7 +176,7 @@ class GpuMonitor:
         self._interval_s = interval_s
         self._states: list[GpuState] = []
         self._stop = threading.Event()
-        self._failure: OSError | None = None
+        self._failure = ""
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> GpuMonitor:
@@ -170,26 +192,43 @@ class GpuMonitor:
         self._stop.set()
         self._thread.join()
 
-    def watch(self) -> GpuWatch:
-        """What was seen.
+    def watch(self) -> GpuWatch | None:
+        """What was seen; None if the driver failed before it told anything."""
+        return summarise(self._states) if self._states else None
 
-        Raises:
-            OSError: The driver failed.
-        """
-        if self._failure:
-            raise self._failure
-        return summarise(self._states)
+    @property
+    def failure(self) -> str:
+        """Why it did not watch to the end, or ``""``."""
+        return self._failure
 
     def _watch(self) -> None:
         try:
             self._states.append(self._read())
             while not self._stop.wait(self._interval_s):
                 self._states.append(self._read())
-        except OSError as error:
-            self._failure = error
+        except Exception as error:  # whatever a driver raises, timing goes on
+            self._failure = f"{type(error).__name__}: {error}"
 
 
-def _import_nvml() -> ModuleType:
+def start_nvml(nvml: ModuleType | Any) -> None:
+    """Load the driver's library.
+
+    Raises:
+        NoGpuError: There is no driver.
+        NVMLError: It fails otherwise; the class is the library's.
+    """
+    try:
+        nvml.nvmlInit()
+    except (nvml.NVMLError_LibraryNotFound, nvml.NVMLError_DriverNotLoaded) as error:
+        raise NoGpuError(f"there is no driver: {error}") from error
+
+
+def import_nvml() -> ModuleType:
+    """The module ``pynvml``.
+
+    Raises:
+        MissingExtraError: ``nvidia-ml-py`` is not installed.
+    """
     try:
         import pynvml
     except ImportError as error:

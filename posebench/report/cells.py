@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from posebench.record import Estimate, Record
+from posebench.config import Regime
+from posebench.record import ClaimInfo, Estimate, Record
 from posebench.report.summary import sentence
 from posebench.report.table import latency
-from posebench.report.text import EMPTY, Footnotes, escape
+from posebench.report.text import EMPTY, Footnotes, escape, link_or_text
 
 
 def figure_text(figure: Estimate, text: Callable[[float], str], notes: Footnotes) -> str:
@@ -17,12 +18,19 @@ def figure_text(figure: Estimate, text: Callable[[float], str], notes: Footnotes
     return EMPTY + notes.mark(escape(sentence(figure.reason or "not measured")))
 
 
-def span_text(record: Record, span: str, notes: Footnotes) -> str:
+def span_text(record: Record, span: str, notes: Footnotes, regime: Regime | None = None) -> str:
     """The median and the 95th percentile of a span, ms, or a dash for either."""
-    p50, p95 = (latency(record, span, percentile) for percentile in ("p50_ms", "p95_ms"))
+    p50, p95 = (latency(record, span, q, regime) for q in ("p50_ms", "p95_ms"))
     if p50.value is None:
         return figure_text(p50, ms_text, notes)
     return f"{ms_text(p50.value)} / {figure_text(p95, ms_text, notes)}"
+
+
+def claim_text(claim: ClaimInfo, text: str, notes: Footnotes) -> str:
+    """A published figure as ``text`` has it; a footnote gives its source and protocol."""
+    protocol = escape(sentence(claim.protocol)) if claim.protocol else "not stated."
+    note = f"Published: {link_or_text(claim.source)}; protocol: {protocol}"
+    return escape(text) + notes.mark(note)
 
 
 def ms_text(value: float) -> str:

@@ -18,6 +18,7 @@ from posebench.report.plots import save
 from posebench.report.scatter import accuracy_latency, pareto_front
 from posebench.report.scores import AP_SCORES, scores_of
 from posebench.report.summary import machine_text, runtime_text
+from posebench.report.t4 import t4_columns
 from posebench.report.table import data_frame, keypoint_frame
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _scatter(report: Report, group: Group) -> Picture | None:
     scores = scores_of(group.measured)
     plotted = [scores.main, "end_to_end_p50_ms"]
     data = data_frame(group.measured)[["model", *plotted, "network_p50_ms"]]
-    data = data.dropna(subset=plotted)
+    data = data.assign(**t4_columns(group.measured)).dropna(subset=plotted)
     if data.empty:
         return None
     accuracy, latency_ms = (np.asarray(data[name], np.float64) for name in plotted)

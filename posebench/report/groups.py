@@ -125,7 +125,7 @@ def _setting(record: Record) -> dict[str, Any] | None:
     told = record.protocol.boxes == "ground-truth"
     nested = {
         "dataset": {"identity": record.dataset.identity},
-        "runtime": record.runtime.model_dump(),
+        "runtime": {k: v for k, v in record.runtime.model_dump().items() if v != {}},
         "machine": {"fingerprint": record.environment.fingerprint},
         "boxes": {"source": "ground-truth" if told else "none"},
         **scoring,

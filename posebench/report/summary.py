@@ -9,7 +9,8 @@ from posebench.record import Environment, Record, Runtime
 def runtime_text(runtime: Runtime) -> str:
     """E.g. ``onnxruntime 1.20.1, CPUExecutionProvider, fp32, cpu, 1 thread``."""
     parts = [f"{runtime.name} {runtime.version}", runtime.provider, runtime.precision]
-    return ", ".join([*parts, runtime.device, counted(runtime.threads, "thread")])
+    options = (f"{name}={value}" for name, value in runtime.options.items())
+    return ", ".join([*parts, runtime.device, counted(runtime.threads, "thread"), *options])
 
 
 def machine_text(environment: Environment) -> str:

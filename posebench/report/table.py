@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from posebench.config import Regime
 from posebench.errors import MissingExtraError
-from posebench.record import ClaimInfo, Estimate, Record
+from posebench.record import ClaimInfo, Estimate, Record, Span
 from posebench.report.groups import labels
 from posebench.report.scores import Column, Scores, scores_of
 
@@ -15,8 +16,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNMATCHED = "the weights that were run match no published checkpoint by their digest"
-SPANS = ("preprocess", "network", "postprocess", "end-to-end")
-DETECTED_SPANS = ("detector", "crop")
+SPANS: tuple[Span, ...] = (
+    "preprocess",
+    "network",
+    "postprocess",
+    "end-to-end",
+    "end-to-end-encoded",
+)
+DETECTED_SPANS: tuple[Span, ...] = ("detector", "crop")
 
 
 _COSTS = (Column("params_m", "params (M)"), Column("gflops", "GFLOPs"))
@@ -133,9 +140,9 @@ def _figures(record: Record, scores: Scores) -> dict[str, Estimate]:
     }
 
 
-def latency(record: Record, span: str, percentile: str) -> Estimate:
-    """A percentile of a span, or the reason why there is none."""
-    summary = record.span(span)
+def latency(record: Record, span: str, percentile: str, regime: Regime | None = None) -> Estimate:
+    """A percentile of a span, or the reason why there is none; of the first regime if not named."""
+    summary = record.span(span, regime)
     value = getattr(summary, percentile) if summary else None
     return Estimate(
         value=value,

@@ -20,7 +20,7 @@ def top_down(lines: Sequence[Row], scores: Scores, notes: Footnotes) -> list[str
     lines = [row for row in lines if row.record.boxes is not None]
     if not lines:
         return []
-    groups = sorted({cell.people for row in lines for cell in row.record.latency if cell.people})
+    groups = sorted({cell.people for row in lines for cell in row.record.cells() if cell.people})
     titles = ["model", "boxes", *(["box AP"] if scores.boxes else []), "boxes a picture"]
     titles += [f"{span} p50 / p95 (ms)" for span in DETECTED_SPANS]
     titles += [f"{_range(people)} end-to-end p50 (ms)" for people in groups]
@@ -49,7 +49,7 @@ def _line(
 
 
 def _people_latency(record: Record, people: tuple[int, int]) -> str:
-    found = [cell.summary for cell in record.latency if cell.people == people]
+    found = [cell.summary for cell in record.cells() if cell.people == people]
     return f"{ms_text(found[0].p50_ms)} (n = {found[0].n})" if found else EMPTY
 
 

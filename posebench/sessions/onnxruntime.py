@@ -1,15 +1,27 @@
-"""ONNX Runtime on the CPU and on CUDA."""
+"""ONNX Runtime on the CPU, on CUDA, and with its TensorRT provider."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from posebench.artifacts import onnx_file
+from posebench.config import SessionOptions
 from posebench.errors import InputError, MissingExtraError
-from posebench.types import Spans, Tensor, TensorSpec
+from posebench.sessions.onnxruntime_placement import RECORDED, check_placement
+from posebench.sessions.onnxruntime_providers import (
+    CPU,
+    Provider,
+    check_available,
+    check_used,
+    check_verified,
+    provider_name,
+    providers,
+)
+from posebench.types import Artifact, Spans, Tensor, TensorSpec
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -23,11 +35,20 @@ _DTYPES = {
 }
 
 
-def open_session(path: Path, *, device: str, threads: int) -> OnnxRuntimeSession:
+def open_session(
+    path: Path, *, device: str, threads: int, options: SessionOptions
+) -> OnnxRuntimeSession:
     """Load an ``.onnx`` file.
 
+    Args:
+        path: The network; its precision is that of its weights.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: Within one operation.
+        options: ``provider``, and what its TensorRT provider knows.
+
     Raises:
-        InputError: Not an ONNX file, unsafe external data, or no such device.
+        InputError: Not an ONNX file, unsafe external data, no such device, or ONNX Runtime would
+            run it, or its heavy nodes, elsewhere.
         MissingExtraError: ONNX Runtime or onnx is not installed.
     """
     if path.is_dir() or path.suffix.lower() != ".onnx":
@@ -39,41 +60,40 @@ def open_session(path: Path, *, device: str, threads: int) -> OnnxRuntimeSession
         import onnxruntime
     except ImportError as error:
         raise MissingExtraError("ONNX Runtime is not installed.", extra="onnxruntime") from error
-    provider, options = _provider(device)
-    if provider not in onnxruntime.get_available_providers():
-        raise InputError(
-            f"device {device!r} needs {provider}, this onnxruntime has "
-            f"{', '.join(onnxruntime.get_available_providers())}.",
-            remedy="Install onnxruntime-gpu in place of onnxruntime.",
-        )
+    name = provider_name(device, options)
+    check_available(name, device, onnxruntime.get_available_providers())
     onnxruntime.disable_telemetry_events()
     model, data = onnx_file.read_model(path)
     # From bytes the runtime has no folder to look for external data in.
     source = str(path) if onnx_file.external_locations(model) else data
-    session = _create(source, path, threads, (provider, options))
-    if session.get_providers()[0] != provider:
-        raise InputError(
-            f"device {device!r} was asked for, but ONNX Runtime fell back to "
-            f"{session.get_providers()[0]}.",
-            remedy="Check that the CUDA and cuDNN libraries which onnxruntime-gpu needs are there.",
-        )
-    return OnnxRuntimeSession(session, onnx_file.metadata(model), onnx_file.precision(model))
+    precision = onnx_file.precision(model)
+    check_verified(name, precision)
+    wanted = providers(path, name, device, options)
+    session, arithmetic = _start(source, path, threads, wanted, precision)
+    check_used(name, device, session.get_providers()[0])
+    note = "" if name == CPU else check_placement(session, name, path.name)
+    return OnnxRuntimeSession(session, onnx_file.metadata(model), precision, arithmetic, note)
 
 
-def _provider(device: str) -> tuple[str, dict[str, str]]:
-    kind, _, index = device.partition(":")
-    if kind == "cpu":
-        return "CPUExecutionProvider", {}
-    if kind == "cuda":
-        return "CUDAExecutionProvider", {"device_id": index or "0"}
-    raise InputError(f"device {device!r} is not one of cpu, cuda, cuda:N.")
+def _start(
+    source: str | bytes, path: Path, threads: int, wanted: Sequence[Provider], precision: str
+) -> tuple[Any, str]:
+    """The session, and in what it computes."""
+    settings = _options(threads)
+    if wanted[0][0] != CPU:
+        settings.add_session_config_entry(RECORDED, "1")
+    if precision != "fp16" or wanted[0][0] != CPU:
+        return _create(source, path, settings, wanted), precision
+    with tempfile.TemporaryDirectory() as folder:
+        optimised = Path(folder) / "optimised.onnx"
+        settings.optimized_model_filepath = str(optimised)
+        session = _create(source, path, settings, wanted)
+        # Weights that the optimiser turned into FP32 are multiplied in FP32.
+        return session, onnx_file.precision(onnx_file.read_model(optimised)[0])
 
 
-def _create(
-    source: str | bytes, path: Path, threads: int, provider: tuple[str, dict[str, str]]
-) -> Any:
+def _options(threads: int) -> Any:
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -81,6 +101,13 @@ def _create(
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
+    return options
+
+
+def _create(source: str | bytes, path: Path, options: Any, wanted: Sequence[Provider]) -> Any:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
     refusals = (
         state.Fail,
         state.InvalidArgument,
@@ -90,7 +117,7 @@ def _create(
         state.RuntimeException,
     )
     try:
-        session = onnxruntime.InferenceSession(source, options, providers=[provider])
+        session = onnxruntime.InferenceSession(source, options, providers=list(wanted))
     except refusals as error:
         raise InputError(f"{path}: ONNX Runtime cannot load it: {error}") from error
     session.disable_fallback()
@@ -102,12 +129,26 @@ class OnnxRuntimeSession:
 
     Attributes:
         precision: Of the graph: ``fp32``, ``fp16`` or ``int8``.
+        arithmetic: ``fp32`` where the CPU has no FP16: there only weights are rounded, and what
+            passes between nodes is not.
+        note: On where the nodes run; often empty.
+        built: Nothing, unless whoever opened it converted the file first.
     """
 
-    def __init__(self, session: Any, metadata: Mapping[str, str], precision: str) -> None:
+    def __init__(
+        self,
+        session: Any,
+        metadata: Mapping[str, str],
+        precision: str,
+        arithmetic: str,
+        note: str = "",
+    ) -> None:
         self._session = session
         self._metadata = dict(metadata)
         self.precision = precision
+        self.arithmetic = arithmetic
+        self.note = note
+        self.built: Sequence[Artifact] = ()
 
     @property
     def inputs(self) -> Sequence[TensorSpec]:
@@ -121,8 +162,9 @@ class OnnxRuntimeSession:
 
     @property
     def provider(self) -> str:
-        """The execution provider in use."""
-        return str(self._open().get_providers()[0])
+        """The execution provider in use, and its arithmetic if it is not that of the graph."""
+        name = str(self._open().get_providers()[0]) + self.note
+        return name if self.arithmetic == self.precision else f"{name} in {self.arithmetic}"
 
     @property
     def metadata(self) -> Mapping[str, str]:

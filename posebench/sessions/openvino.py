@@ -10,14 +10,25 @@ from typing import Any
 from posebench.artifacts import onnx_file
 from posebench.artifacts.exported import format_of, openvino_file, read_metadata
 from posebench.errors import InputError, MissingExtraError
-from posebench.types import Spans, Tensor, TensorSpec
+from posebench.sessions.openvino_precision import check_executed, executed_precisions
+from posebench.types import Artifact, Spans, Tensor, TensorSpec
 
 
-def open_session(path: Path, *, device: str, threads: int) -> OpenVinoSession:
+def open_session(
+    path: Path, *, device: str, threads: int, precision: str | None
+) -> OpenVinoSession:
     """Load an ``.onnx`` or ``.xml`` file, or a folder with one ``.xml``.
 
+    Args:
+        path: The network.
+        device: ``cpu``.
+        threads: Of one inference.
+        precision: ``fp16`` lets a network that is not quantised compute in FP16; anything else
+            lets it compute as the artifact says.
+
     Raises:
-        InputError: Not a model, unsafe external data, or another device than the CPU.
+        InputError: Not a model, unsafe external data, another device than the CPU, or the CPU
+            computes in another precision.
         MissingExtraError: OpenVINO is not installed.
     """
     if device != "cpu":
@@ -32,20 +43,25 @@ def open_session(path: Path, *, device: str, threads: int) -> OpenVinoSession:
     file = path if kind == "onnx" else openvino_file(path)
     graph = onnx_file.read_model(path, extra="openvino")[0] if kind == "onnx" else None
     core = openvino.Core()
-    settings = {
+    try:
+        model = core.read_model(file)
+        stored = onnx_file.precision(graph) if graph is not None else _precision(model)
+        wanted = "fp16" if (precision or stored) == "fp16" and stored != "int8" else stored
+        compiled = core.compile_model(model, "CPU", _settings(threads, wanted))
+    except RuntimeError as error:
+        raise InputError(f"{path}: OpenVINO cannot load it: {error}") from error
+    executed = check_executed(executed_precisions(compiled), wanted, path.name)
+    metadata = onnx_file.metadata(graph) if graph is not None else read_metadata(file)
+    return OpenVinoSession(compiled, metadata, wanted, executed)
+
+
+def _settings(threads: int, precision: str) -> dict[str, str | int]:
+    return {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         # Without it a CPU that can would compute an FP32 model in BF16.
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": "f16" if precision == "fp16" else "f32",
     }
-    try:
-        model = core.read_model(file)
-        compiled = core.compile_model(model, "CPU", settings)
-    except RuntimeError as error:
-        raise InputError(f"{path}: OpenVINO cannot load it: {error}") from error
-    if graph is not None:
-        return OpenVinoSession(compiled, onnx_file.metadata(graph), onnx_file.precision(graph))
-    return OpenVinoSession(compiled, read_metadata(file), _precision(model))
 
 
 def _precision(model: Any) -> str:
@@ -57,14 +73,24 @@ class OpenVinoSession:
     """One network compiled for the CPU.
 
     Attributes:
-        precision: ``int8`` for a quantised graph; otherwise ``fp32``, in which it computes.
+        precision: ``int8`` for a quantised graph; otherwise that in which it computes.
+        executed: How many of its layers with most of the arithmetic compute in which precision.
+        built: Nothing: the network is compiled in memory.
     """
 
-    def __init__(self, compiled: Any, metadata: Mapping[str, str], precision: str) -> None:
+    def __init__(
+        self,
+        compiled: Any,
+        metadata: Mapping[str, str],
+        precision: str,
+        executed: Mapping[str, int],
+    ) -> None:
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._metadata = dict(metadata)
         self.precision = precision
+        self.executed = executed
+        self.built: Sequence[Artifact] = ()
 
     @property
     def inputs(self) -> Sequence[TensorSpec]:
@@ -78,8 +104,11 @@ class OpenVinoSession:
 
     @property
     def provider(self) -> str:
-        """The devices that execute the network."""
-        return ",".join(self._open().get_property("EXECUTION_DEVICES"))
+        """The devices that execute the network; of FP16 also how many layers compute in what."""
+        devices = ",".join(self._open().get_property("EXECUTION_DEVICES"))
+        if self.precision != "fp16":
+            return devices
+        return f"{devices} ({', '.join(f'{kind} {n}' for kind, n in self.executed.items())})"
 
     @property
     def metadata(self) -> Mapping[str, str]:

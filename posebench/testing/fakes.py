@@ -32,6 +32,7 @@ class FakeSession:
     """
 
     provider = "fake"
+    built: Sequence[Artifact] = ()
 
     def __init__(
         self,

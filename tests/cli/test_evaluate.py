@@ -212,6 +212,6 @@ def test_only_the_command_that_is_named_is_built() -> None:
     def names(*arguments: str) -> list[str | None]:
         return [command.name for command in command_line(arguments).registered_commands]
 
-    everything = ["list", "check", "run", "evaluate", "visualize", "publish", "report"]
+    everything = "list doctor check run latency evaluate visualize publish report".split()
     assert names("evaluate", "--help") == ["evaluate"]
     assert names() == names("--help") == names("unknown") == everything

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import posebench
+from commands import posebench, quick_latency
 from mpii_folder import write_folder
 from support import require
 
@@ -37,7 +37,7 @@ def folder(data: Path, tmp_path: Path) -> Path:
 
 def run(folder: Path, models: str, *options: str) -> tuple[int, list[Record], str]:
     config = folder.parent / "quick.toml"
-    config.write_text("[latency]\nwarmup = 1\nsamples = 5\n")
+    config.write_text(quick_latency(5))
     done = posebench(
         *("run", "--models", models, "--dataset", folder, "--out", folder.parent / "runs"),
         *("--config", config, "--format", "json"),

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import posebench
+from commands import posebench, quick_latency
 from stickworld import StickWorld, as_yolo, make_stickworld
 
 from posebench.record import parse_record
@@ -59,9 +59,8 @@ def test_an_encoding_without_a_dash_loses_no_result(
     world: StickWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
-    done = posebench(
-        "run", "--models", f"stick-figure={world.weights}", *world.options, cwd=tmp_path
-    )
+    model = f"stick-figure={world.weights}"
+    done = posebench("run", "--models", model, *world.options, "--no-latency", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "100.0" in done.stdout
 
@@ -184,9 +183,10 @@ def test_models_that_cannot_be_had_are_rows_with_a_reason(
 def test_publish_and_report_take_up_what_run_left(world: StickWorld, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("pandas")
-    run = posebench(
-        "run", "--models", f"stick-figure={world.weights}", *world.options, cwd=tmp_path
-    )
+    quick = tmp_path / "quick.toml"
+    quick.write_text(quick_latency(3))
+    model = f"stick-figure={world.weights}"
+    run = posebench("run", "--config", quick, "--models", model, *world.options, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     published = posebench("publish", "runs", cwd=tmp_path)
     assert published.returncode == 0, published.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import posebench
+from commands import posebench, quick_latency
 from servers import serve
 from support import require
 
@@ -22,7 +22,7 @@ from posebench.registry import resolve_reference
 
 pytestmark = pytest.mark.framework
 
-QUICK = "[latency]\nwarmup = 1\nsamples = 4\n"
+QUICK = quick_latency(4)
 # A process like any other, but for the checksums: these checkpoints are not the published ones.
 PATCHED = """
 import sys
@@ -44,7 +44,7 @@ def records(stdout: str) -> list[Record]:
     return [parse_record(document, source="stdout") for document in json.loads(stdout)]
 
 
-def test_without_a_word_the_embedded_models_run_without_torch(
+def test_without_a_word_on_models_or_data_the_embedded_models_run_without_torch(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two hundred rendered pictures, no download, and no framework but the runtime."""
@@ -55,7 +55,8 @@ def test_without_a_word_the_embedded_models_run_without_torch(
     path = os.pathsep.join([str(tmp_path / "hidden"), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path.rstrip(os.pathsep))
     monkeypatch.setenv("POSEBENCH_MIRROR", "http://127.0.0.1:9")
-    done = posebench("run", "--format", "json", cwd=tmp_path)
+    (tmp_path / "quick.toml").write_text(quick_latency(2))
+    done = posebench("run", "--config", "quick.toml", "--format", "json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record, top_down = records(done.stdout)
     assert (record.model.name, record.status) == ("rfdetr-pose-demo", "ok")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import posebench
+from commands import posebench, quick_latency
 from support import require
 
 from posebench.predictions import read_predictions
@@ -24,7 +24,7 @@ def runtime() -> None:
 
 def run(coco_mini: Path, out: Path, *arguments: str) -> tuple[int, list[Record], str]:
     config = out.parent / "quick.toml"
-    config.write_text("[latency]\nwarmup = 1\nsamples = 12\n")
+    config.write_text(quick_latency(12))
     done = posebench(
         *("run", "--format", "json", "--config", config, "--out", out, "--limit", str(PICTURES)),
         *("--annotations", coco_mini / "person_keypoints.json", "--images", coco_mini / "images"),
@@ -79,7 +79,10 @@ def test_each_box_source_is_recorded_with_its_quality(
     assert {a.role for a in yolox.artifacts} == {"network", "detector network"}
     assert yolox.boxes.sha256 in {a.sha256 for a in yolox.artifacts}
     spans = [cell.span for cell in yolox.latency if cell.people is None]
-    assert spans == ["preprocess", "detector", "crop", "network", "postprocess", "end-to-end"]
+    assert spans == [
+        *("image-decode", "preprocess", "detector", "crop", "network", "postprocess"),
+        *("network+postprocess", "end-to-end", "end-to-end-encoded"),
+    ]
     by_people = [cell for cell in yolox.latency if cell.people is not None]
     assert sum(cell.summary.n for cell in by_people) == 12
     assert "detector" not in {cell.span for cell in truth.latency}

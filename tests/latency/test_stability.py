@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from latency_noise import Noise, machine
 from support import require
 
 from posebench.latency.stability import _rank_trend_p, fewest_samples, warnings
@@ -42,10 +43,36 @@ def test_a_tail_of_three_milliseconds() -> None:
     assert warnings(values.tolist()) == (), "one in a hundred is what a 99th percentile is for"
 
 
-def test_the_trend_is_spearmans() -> None:
-    values = steady(80) * np.linspace(1, 1.007, 80)
-    expected = require("scipy.stats").spearmanr(values, np.arange(80)).pvalue
-    assert _rank_trend_p(values) == pytest.approx(expected, rel=0.3)
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_drift_without_noise(way: int) -> None:
+    (sentence,) = warnings(np.linspace(10, 10.6, 300)[::way].tolist())
+    assert ("slower" if way == 1 else "faster") in sentence
+
+
+@pytest.mark.parametrize("slower", [0.001, 0.003, 0.005])
+def test_the_trend_is_spearmans(slower: float) -> None:
+    """Of noise in which successive runs resemble each other less than by chance."""
+    noise = np.diff(np.random.default_rng(0).normal(0, 0.01, 1001))
+    values = np.linspace(1, 1 + slower, 1000) * np.exp(noise)
+    expected = require("scipy.stats").spearmanr(values, np.arange(1000)).pvalue
+    assert _rank_trend_p(values) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_trend_of_correlated_runs_keeps_its_level() -> None:
+    """Spearman's own test sees a trend in a quarter of these series at a level of 5 %."""
+    series = machine(Noise(correlation=0.5), np.random.default_rng(0), 1000, 300)
+    spearmanr = require("scipy.stats").spearmanr
+    assert 0.03 <= np.mean([_rank_trend_p(one) <= 0.05 for one in series]) <= 0.08
+    assert np.mean([spearmanr(one, np.arange(300)).pvalue <= 0.05 for one in series]) > 0.2
+
+
+@pytest.mark.parametrize(("drift", "fewest", "most"), [(0.0, 0.0, 0.1), (0.2, 0.9, 1.0)])
+def test_strongly_correlated_runs(drift: float, fewest: float, most: float) -> None:
+    """They rarely pass for a drift, and rarely hide one."""
+    noise = Noise(correlation=0.9, drift=drift)
+    series = machine(noise, np.random.default_rng(0), 500, 60)
+    said = [any("Runs became" in one for one in warnings(runs)) for runs in series]
+    assert fewest <= np.mean(said) <= most
 
 
 @pytest.mark.parametrize(("quantile", "fewest"), [(0.5, 5), (0.9, 29), (0.95, 59), (0.99, 299)])

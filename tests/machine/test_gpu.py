@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
 import pytest
+from nvml_stand_in import StandInForNvml
 from support import require
 
 from posebench.machine.gpu import (
@@ -14,58 +14,15 @@ from posebench.machine.gpu import (
     GpuMonitor,
     GpuState,
     GpuWatch,
+    NoGpuError,
     summarise,
     throttling_of,
 )
+from posebench.machine.gpu_settings import GpuSettings
+from posebench.machine.gpus import read_gpus
 
 COOL = GpuState(1590, 5000, 50, 40.0, (), 0)
 HOT = GpuState(900, 5000, 83, 70.5, ("power limit", "hardware thermal limit"), 0)
-
-
-class StandInForNvml:
-    """A driver with one GPU, whose state a test sets."""
-
-    class NVMLError(Exception):
-        """Of every call."""
-
-    class NVMLError_NotSupported(NVMLError):
-        """Of a call that this board does not know."""
-
-    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
-
-    def __init__(self) -> None:
-        self.reasons, self.power_mw, self.processes = 0x1, 40_000, [4321]
-        self.broken = self.shut_down = False
-
-    def nvmlInit(self) -> None:
-        pass
-
-    def nvmlShutdown(self) -> None:
-        self.shut_down = True
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
-        if index:
-            raise self.NVMLError("Invalid Argument")
-        return "the GPU"
-
-    def nvmlDeviceGetComputeRunningProcesses(self, handle: str) -> list[Any]:
-        if self.broken:
-            raise self.NVMLError("GPU is lost")
-        return [SimpleNamespace(pid=pid) for pid in self.processes]
-
-    def nvmlDeviceGetClockInfo(self, handle: str, kind: int) -> int:
-        return {1: 1590, 2: 5000}[kind]
-
-    def nvmlDeviceGetTemperature(self, handle: str, sensor: int) -> int:
-        return 50
-
-    def nvmlDeviceGetCurrentClocksEventReasons(self, handle: str) -> int:
-        return self.reasons
-
-    def nvmlDeviceGetPowerUsage(self, handle: str) -> int:
-        if self.power_mw is None:
-            raise self.NVMLError_NotSupported("Not Supported")
-        return self.power_mw
 
 
 def test_the_stand_in_has_the_names_and_the_bits_of_the_library() -> None:
@@ -73,7 +30,7 @@ def test_the_stand_in_has_the_names_and_the_bits_of_the_library() -> None:
     for name in vars(StandInForNvml):
         if name.lower().startswith("nvml"):
             assert hasattr(nvml, name), name
-    for name in ("NVML_CLOCK_SM", "NVML_CLOCK_MEM", "NVML_TEMPERATURE_GPU"):
+    for name in (name for name in vars(StandInForNvml) if name.startswith("NVML_")):
         assert getattr(nvml, name) == getattr(StandInForNvml, name)
     named = {
         "SwPowerCap": "power limit",
@@ -98,6 +55,10 @@ def test_a_reading() -> None:
     gpu = Gpu(nvml=nvml)
     assert gpu.read(own=frozenset({4321})) == COOL, "an idle GPU is not throttled"
     assert gpu.read().others == 1
+    hidden = gpu.read(own=frozenset({17}))
+    assert hidden.others == 0, "a container hides the process's own number"
+    two = gpu.read(own=frozenset({17, 4321}))
+    assert two.others == 0, "two measured processes, one of which uses it"
     nvml.reasons, nvml.power_mw = 0x44, None  # type: ignore[assignment]
     found = gpu.read()
     assert (found.throttling, found.power_w) == (HOT.throttling, None)
@@ -120,8 +81,10 @@ def test_without_a_driver_the_library_says_so() -> None:
     try:
         nvml.nvmlInit()
     except nvml.NVMLError:
-        with pytest.raises(OSError, match="GPU 0 cannot be read"):
+        with pytest.raises(NoGpuError, match="there is no driver"):
             Gpu()
+        with pytest.raises(NoGpuError, match="there is no driver"):
+            read_gpus()
     else:
         assert Gpu().read().sm_mhz > 0
 
@@ -153,6 +116,7 @@ def test_a_monitor_sees_what_happens_while_it_watches() -> None:
     with GpuMonitor(read, interval_s=0.001) as monitor:
         assert seen_all.wait(10)
     watch = monitor.watch()
+    assert watch is not None and monitor.failure == ""
     assert watch.throttling == ("hardware thermal limit", "power limit")
     assert watch.readings >= 3 and watch.throttled_share == 1 / watch.readings
 
@@ -160,14 +124,98 @@ def test_a_monitor_sees_what_happens_while_it_watches() -> None:
 def test_a_monitor_reads_at_least_once() -> None:
     with GpuMonitor(lambda: COOL, interval_s=100) as monitor:
         pass
-    assert monitor.watch().readings == 1
+    watch = monitor.watch()
+    assert watch is not None and watch.readings == 1
 
 
-def test_a_failure_of_the_driver_is_told_in_the_end() -> None:
+@pytest.mark.parametrize("error", [OSError("GPU is lost"), AttributeError("nvmlOfTomorrow")])
+def test_a_failure_of_the_driver_ends_the_watch_and_nothing_else(error: Exception) -> None:
     def read() -> GpuState:
-        raise OSError("GPU is lost")
+        raise error
 
     with GpuMonitor(read) as monitor:
         pass
-    with pytest.raises(OSError, match="lost"):
-        monitor.watch()
+    assert monitor.watch() is None
+    assert str(error) in monitor.failure
+
+
+def test_what_a_gpu_is_and_how_it_is_set_up() -> None:
+    nvml = StandInForNvml()
+    assert read_gpus(nvml) == [
+        (
+            GpuSettings(
+                index=0,
+                name="Tesla T4",
+                driver="550.54.15",
+                compute_capability=(7, 5),
+                memory_mb=15360,
+                sm_max_mhz=1590,
+                memory_max_mhz=5001,
+                power_limit_w=70.0,
+                persistence=False,
+            ),
+            replace(COOL, others=1),
+        )
+    ]
+    assert nvml.shut_down
+
+
+def test_what_a_shared_out_board_does_not_tell_is_left_open() -> None:
+    nvml = StandInForNvml()
+    nvml.refuses = {"nvmlDeviceGetEnforcedPowerLimit", "nvmlDeviceGetCurrentClocksEventReasons"}
+    ((settings, state),) = read_gpus(nvml)
+    assert settings.power_limit_w is None and settings.persistence is False
+    assert state is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "field"),
+    [
+        ("nvmlDeviceGetName", "name"),
+        ("nvmlSystemGetDriverVersion", "driver"),
+        ("nvmlDeviceGetCudaComputeCapability", "compute_capability"),
+        ("nvmlDeviceGetMemoryInfo", "memory_mb"),
+        ("nvmlDeviceGetEnforcedPowerLimit", "power_limit_w"),
+        ("nvmlDeviceGetPersistenceMode", "persistence"),
+    ],
+)
+@pytest.mark.parametrize("refusal", ["NotSupported", "NoPermission", "Unknown"])
+def test_a_quantity_that_is_refused_is_left_open_and_the_others_are_told(
+    quantity: str, field: str, refusal: str
+) -> None:
+    ((whole, _),) = read_gpus(StandInForNvml())
+    nvml = StandInForNvml()
+    nvml.refuses, nvml.refusal = {quantity}, refusal
+    ((settings, _),) = read_gpus(nvml)
+    assert getattr(whole, field) is not None
+    assert settings == replace(whole, **{field: None})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reason", ["LibraryNotFound", "DriverNotLoaded"])
+def test_without_a_driver_there_is_no_gpu(reason: str) -> None:
+    nvml = StandInForNvml()
+    nvml.refuses, nvml.refusal = {"nvmlInit"}, reason
+    with pytest.raises(NoGpuError):
+        read_gpus(nvml)
+
+
+def test_a_driver_with_no_gpu_says_so() -> None:
+    nvml = StandInForNvml()
+    nvml.count = 0
+    with pytest.raises(NoGpuError, match="the driver has no GPU"):
+        read_gpus(nvml)
+
+
+@pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex"])
+def test_a_driver_that_refuses_does_not_say_that_there_is_no_gpu(call: str) -> None:
+    nvml = StandInForNvml()
+    nvml.refuses, nvml.refusal = {call}, "NoPermission"
+    with pytest.raises(OSError, match=r"cannot be counted: NoPermission|refuses to tell") as error:
+        read_gpus(nvml)
+    assert not isinstance(error.value, NoGpuError)
+
+
+def test_a_gpu_that_may_not_be_looked_at_hides_no_other() -> None:
+    nvml = StandInForNvml()
+    nvml.count = 2  # only the first of which the stand-in tells of
+    assert [settings.index for settings, _ in read_gpus(nvml)] == [0]

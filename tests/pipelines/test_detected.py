@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from dots import PlaneSession, around, model, picture
 
 from posebench.config import LatencyConfig
-from posebench.latency.measure import time_round
+from posebench.latency.clock import SystemClock
+from posebench.latency.measure import Picture, time_round
+from posebench.latency.rounds import TimedRound
 from posebench.latency.summary import cells
 from posebench.pipelines.detected import DetectedPoseModel, StagedDetectedPoseModel, with_detector
 from posebench.protocols import StagedPoseModel, TimedStages
@@ -81,18 +84,29 @@ def test_both_are_closed_recorded_and_counted() -> None:
     assert session.closed
 
 
+class Ticking(SystemClock):
+    """One millisecond passes from one look to the next."""
+
+    def __init__(self) -> None:
+        self.ticks = itertools.count(step=10**6)
+
+    def now_ns(self) -> int:
+        return next(self.ticks)
+
+
 def test_latency_names_the_detector_and_is_told_by_the_number_of_people() -> None:
     told = [around([ONE]), around([ONE, OTHER]), PersonBoxes.none()]
     joined = with_detector(Finder([*told, *told]), model())
-    ticks = iter(range(0, 10**9, 10**6))  # one millisecond from one look to the next
-    images = [picture([ONE, OTHER])] * 3
-    samples = time_round(joined, images, warmup=3, samples=3, clock=lambda: next(ticks))
+    config = LatencyConfig(warmup=3, warmup_s=0, samples=3, regimes=("sustained",))
+    pictures = [Picture(lambda: picture([ONE, OTHER]))] * 3
+    samples = time_round(joined, pictures, config, "sustained", clock=Ticking())
     assert list(samples.spans) == [
-        *("preprocess", "detector", "crop", "network", "postprocess", "end-to-end")
+        *("image-decode", "preprocess", "detector", "crop", "network", "postprocess"),
+        *("network+postprocess", "end-to-end", "end-to-end-encoded"),
     ]
     assert samples.people == [1, 2, 0]
     assert samples.spans["end-to-end"] == [5.0] * 3
-    found = cells(samples, config=LatencyConfig(), threads=1)
+    found = cells([TimedRound("sustained", 0, 0, samples)], config=config, threads=1)
     assert [c.people for c in found if c.people] == [(0, 0), (1, 1), (2, 3)]
     assert all(c.summary.n == 1 for c in found if c.people)
 

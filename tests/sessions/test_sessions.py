@@ -87,8 +87,10 @@ def test_the_quantised_network_runs_and_says_what_it_is(data: Path, coco_mini: P
 def test_the_precision_asked_for_must_be_the_artifacts(data: Path, yolov8n_onnx: Path) -> None:
     with pytest.raises(InputError, match="computes in int8, not in fp32"):
         start("openvino", data / "weights" / "yolov8n-pose-int8-openvino")
-    with pytest.raises(InputError, match="computes in fp32, not in fp16"):
-        start("onnxruntime", yolov8n_onnx, precision="fp16")
+    with pytest.raises(InputError, match="computes in fp32, not in int8"):
+        start("onnxruntime", yolov8n_onnx, precision="int8")
+    with pytest.raises(InputError, match="computes in int8, not in fp16"):
+        start("openvino", data / "weights" / "yolov8n-pose-int8-openvino", precision="fp16")
 
 
 def test_cuda_without_a_cuda_build_names_the_package(yolov8n_onnx: Path) -> None:

@@ -8,8 +8,8 @@ from multiprocessing.connection import Connection
 
 import cv2
 
+from posebench.datasets.synthetic.counted import split_called
 from posebench.datasets.synthetic.render import render
-from posebench.datasets.synthetic.splits import SPLITS
 
 
 def serve(connection: Connection, split: str, seed: int) -> None:
@@ -18,7 +18,7 @@ def serve(connection: Connection, split: str, seed: int) -> None:
     with suppress(EOFError, ConnectionError):
         while True:
             index = connection.recv()
-            connection.send(render(SPLITS[split], seed, index))
+            connection.send(render(split_called(split), seed, index))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,6 @@ from posebench.datasets.synthetic.splits import Split
 from posebench.types import IntArray
 
 _SIZE = (640, 480)
-_PORTRAIT_SHARE = 0.25
-_TRIES = 12
 _SLACK_M = 0.3  # between the wall and what is before it
 _LEFT_SHOULDER, _RIGHT_SHOULDER = 5, 6
 _UPRIGHT = ("stand", "walk", "raise")
@@ -84,9 +82,9 @@ class Geometry:
 
 def draw_scene(split: Split, draws: Draws) -> Scene:
     """A scene as the split wants it."""
-    size = _SIZE[::-1] if draws.chance(_PORTRAIT_SHARE) else _SIZE
+    size = _SIZE[::-1] if draws.chance(split.portrait) else _SIZE
     distance = draws.uniform(*split.distance_m)
-    camera = _aim(draws, size, distance)
+    camera = _aim(split, draws, size, distance)
     count = draws.choice(range(len(split.people)), split.people)
     places = _places(split, draws, camera, distance, count)
     people = [
@@ -105,9 +103,9 @@ def draw_scene(split: Split, draws: Draws) -> Scene:
     return Scene(camera, wall, people, crowd, props)
 
 
-def _aim(draws: Draws, size: tuple[int, int], distance: float) -> Camera:
-    """A camera at hip to head height and above, at somebody's middle."""
-    height = draws.uniform(0.8, 2.1)
+def _aim(split: Split, draws: Draws, size: tuple[int, int], distance: float) -> Camera:
+    """A camera at a height of the split, at somebody's middle."""
+    height = draws.uniform(*split.camera_m)
     field_of_view = math.radians(draws.uniform(38, 62))
     pitch = math.atan2(height - draws.uniform(0.75, 1.15), distance) + draws.normal(0, 0.03)
     return Camera.aimed(size, field_of_view, height, pitch, roll=draws.normal(0, 0.03))
@@ -117,7 +115,7 @@ def _places(split: Split, draws: Draws, camera: Camera, distance: float, count: 
     """Where people stand; fewer than asked for if they would not fit."""
     taken: list[Place] = []
     for k in range(count):
-        for _ in range(_TRIES):
+        for _ in range(split.tries):
             depth = (0.9, 1.1) if k == 0 else split.depth
             far = distance * draws.uniform(*depth)
             spread = split.spread * (0.6 if k == 0 else 1.0)

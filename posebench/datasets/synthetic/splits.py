@@ -23,6 +23,9 @@ class Split:
         facing_share: Share of the people who more or less face the camera.
         obstacle: Probability of a block in front of people.
         crowd: Probability of a group in the background that is annotated as one region.
+        camera_m: Height of the camera, lowest and highest.
+        portrait: Share of the pictures that are taller than wide.
+        tries: Places that are tried for a person before it is left out.
     """
 
     name: str
@@ -35,6 +38,9 @@ class Split:
     facing_share: float
     obstacle: float
     crowd: float
+    camera_m: tuple[float, float] = (0.8, 2.1)
+    portrait: float = 0.25
+    tries: int = 12
 
 
 SPLITS = {

@@ -1,0 +1,1 @@
+"""Timing in worker processes: one model, two in turns, curves."""
