@@ -91,16 +91,19 @@ class OpenVinoSession:
         self.precision = precision
         self.executed = executed
         self.built: Sequence[Artifact] = ()
+        # Asking the network takes long enough to be seen in its latency.
+        self._inputs = tuple(_spec(port) for port in compiled.inputs)
+        self._outputs = tuple(_spec(port) for port in compiled.outputs)
 
     @property
     def inputs(self) -> Sequence[TensorSpec]:
         """What the network takes."""
-        return [_spec(port) for port in self._open().inputs]
+        return self._inputs
 
     @property
     def outputs(self) -> Sequence[TensorSpec]:
         """What the network gives."""
-        return [_spec(port) for port in self._open().outputs]
+        return self._outputs
 
     @property
     def provider(self) -> str:
@@ -117,8 +120,8 @@ class OpenVinoSession:
 
     def bind(self, tensors: Mapping[str, Tensor]) -> OpenVinoBinding:
         """Tie input tensors to the session."""
-        names = [spec.name for spec in self.outputs]
-        return OpenVinoBinding(self._request, dict(tensors), names)
+        self._open()
+        return OpenVinoBinding(self._request, dict(tensors), [s.name for s in self._outputs])
 
     def close(self) -> None:
         """Free the network. The session cannot be used afterwards."""
