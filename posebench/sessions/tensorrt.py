@@ -10,11 +10,12 @@ from posebench.cache import atomic_path
 from posebench.config import SessionOptions
 from posebench.errors import InputError
 from posebench.sessions.cuda import open_gpu
+from posebench.sessions.device_binding import DeviceBinding
 from posebench.sessions.engine_precision import HalfShare, check_half_share, half_share
 from posebench.sessions.engines import Engine, check_is_graph, engine_of, layers_of
 from posebench.sessions.tensorrt_execution import Execution
 from posebench.sessions.tensorrt_library import collecting_logger, import_tensorrt
-from posebench.types import Artifact, Spans, Tensor, TensorSpec
+from posebench.types import Artifact, Tensor, TensorSpec
 
 
 def open_session(
@@ -113,7 +114,7 @@ class TensorRtSession:
         """What the network gives."""
         return self._open().outputs
 
-    def bind(self, tensors: Mapping[str, Tensor]) -> TensorRtBinding:
+    def bind(self, tensors: Mapping[str, Tensor]) -> DeviceBinding:
         """Tie input tensors to the session.
 
         Raises:
@@ -128,7 +129,7 @@ class TensorRtSession:
                 remedy="An engine has one input size, and a batch size of 1 where the graph "
                 "leaves it open; use --runtime onnxruntime for others.",
             )
-        return TensorRtBinding(execution, dict(tensors))
+        return DeviceBinding(execution, tensors)
 
     def close(self) -> None:
         """Free the engine and its memory. The session cannot be used afterwards."""
@@ -140,22 +141,3 @@ class TensorRtSession:
         if self._execution is None:
             raise RuntimeError("the session is closed")
         return self._execution
-
-
-class TensorRtBinding:
-    """Inputs of one session. Every run gives new output arrays, so old ones stay valid."""
-
-    def __init__(self, execution: Execution, tensors: dict[str, Tensor]) -> None:
-        self._execution = execution
-        self._tensors = tensors
-        self._outputs: dict[str, Tensor] = {}
-
-    def run(self) -> Spans:
-        """Run the network once; the spans are those of the GPU's clock."""
-        self._outputs, spans = self._execution.run(self._tensors)
-        return spans
-
-    @property
-    def outputs(self) -> Mapping[str, Tensor]:
-        """The outputs of the last run."""
-        return self._outputs

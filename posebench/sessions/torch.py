@@ -10,9 +10,10 @@ import numpy as np
 
 from posebench.config import SessionOptions
 from posebench.errors import InputError, MissingExtraError
-from posebench.sessions.torch_execution import CpuExecution, CudaExecution, Execution
+from posebench.sessions.device_binding import DeviceBinding, Execution
+from posebench.sessions.torch_execution import CpuExecution, CudaExecution
 from posebench.sessions.torch_network import Network, load_network
-from posebench.types import Artifact, Spans, Tensor, TensorSpec
+from posebench.types import Artifact, Tensor, TensorSpec
 
 _PRECISIONS = ("fp32", "fp16")
 
@@ -159,9 +160,9 @@ class TorchSession:
         """What the exporter wrote into the file."""
         return self._open()[1].metadata
 
-    def bind(self, tensors: Mapping[str, Tensor]) -> TorchBinding:
+    def bind(self, tensors: Mapping[str, Tensor]) -> DeviceBinding:
         """Tie input tensors to the session."""
-        return TorchBinding(self._open()[0], dict(tensors))
+        return DeviceBinding(self._open()[0], tensors)
 
     def close(self) -> None:
         """Free the network. The session cannot be used afterwards."""
@@ -173,22 +174,3 @@ class TorchSession:
         if self._execution is None or self._network is None:
             raise RuntimeError("the session is closed")
         return self._execution, self._network
-
-
-class TorchBinding:
-    """Inputs of one session. Every run gives new output arrays, so old ones stay valid."""
-
-    def __init__(self, execution: Execution, tensors: dict[str, Tensor]) -> None:
-        self._execution = execution
-        self._tensors = tensors
-        self._outputs: dict[str, Tensor] = {}
-
-    def run(self) -> Spans:
-        """Run the network once."""
-        self._outputs, spans = self._execution.run(self._tensors)
-        return spans
-
-    @property
-    def outputs(self) -> Mapping[str, Tensor]:
-        """The outputs of the last run."""
-        return self._outputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -12,25 +12,6 @@ from posebench.errors import InputError
 from posebench.sessions.replay import is_same
 from posebench.sessions.torch_network import Network
 from posebench.types import Spans, Tensor
-
-
-class Execution(Protocol):
-    """Where and how a network runs."""
-
-    def run(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Spans]:
-        """Run it once.
-
-        Args:
-            tensors: Inputs by name.
-
-        Returns:
-            New arrays by the names of the outputs, and where the time went.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free what is held."""
-        ...
 
 
 class CpuExecution:

@@ -204,6 +204,7 @@ def rtmo(tmp_path_factory: pytest.TempPathFactory, coco_mini: Path) -> Path:
 
 
 @pytest.mark.data
+@pytest.mark.mmpose
 def test_rtmo_and_its_decoder_whose_inputs_are_places(rtmo: Path, coco_mini: Path) -> None:
     """Weights are untrained, so the network's noise says nothing. The decoder's is .2 px."""
     from posebench_adapters._rtmo_export import decoder_path
