@@ -37,6 +37,7 @@ class Worker:
         self._model: Any = None
         self._runtime: Any = None
         self._before: Any = None
+        self._timing: Any = None
         self._boxes: dict[int, Any] | None = None
 
     def load(self, request: Reply) -> Reply:
@@ -54,7 +55,7 @@ class Worker:
             options=SessionOptions.model_validate(request.get("session", {})),
         )
         loaded = load(request, runtime)
-        self._model, self._runtime = loaded.model, runtime
+        self._model, self._runtime, self._timing = loaded.model, runtime, None
         self._boxes = _given_boxes(request.get("box_source") or {})
         return {
             "protocol": loaded.protocol.model_dump(mode="json"),
@@ -108,13 +109,15 @@ class Worker:
     def _timed(self) -> Any:
         from posebench.worker_timing import Timed
 
-        return Timed(self._model, self._runtime.drain, self._boxes)
+        if self._timing is None:
+            self._timing = Timed(self._model, self._runtime.drain, self._boxes)
+        return self._timing
 
     def close(self, request: Reply) -> Reply:
         """Free the model."""
         if self._model is not None:
             self._model.close()
-            self._model = None
+            self._model = self._timing = None
         return {}
 
     def _boxes_in(self, image_ids: list[int]) -> list[Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,13 @@ class Timed:
         model: Loaded.
         drain: What its runtime measured since the last call.
         boxes: Where a top-down model looks, by image id; None if that is not given.
+        pictures: Those read so far, by their paths: warm-up and round follow without a pause.
     """
 
     model: PoseModel
     drain: Drain
     boxes: Mapping[int, PersonBoxes] | None
+    pictures: dict[tuple[str, ...], list[Picture]] = field(default_factory=dict)
 
 
 def warm_up(timed: Timed, request: Mapping[str, Any], alive: Callable[[], None]) -> CpuUse:
@@ -108,6 +110,14 @@ def _config(request: Mapping[str, Any]) -> LatencyConfig:
 
 
 def _pictures(timed: Timed, request: Mapping[str, Any]) -> list[Picture]:
+    """The pictures of a request, from memory once they were read."""
+    paths = tuple(request["paths"])
+    if paths not in timed.pictures:
+        timed.pictures[paths] = _read(timed, request)
+    return timed.pictures[paths]
+
+
+def _read(timed: Timed, request: Mapping[str, Any]) -> list[Picture]:
     """The pictures that can be read; the others are listed by the accuracy pass."""
     found = []
     for path, image_id in zip(map(Path, request["paths"]), request["image_ids"], strict=True):
