@@ -11,7 +11,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["lint", "types", "tests", "tests_mmpose"]
+nox.options.sessions = ["lint", "types", "tests", "tests_mmpose", "gate"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = ("-c", "constraints.txt")
@@ -66,6 +66,20 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def gate(session: nox.Session) -> None:
+    """Measure the embedded models anew, and fail if they are worse than their committed results."""
+    session.install(*CONSTRAINTS, ".[onnxruntime]")
+    runs = Path(session.create_tmp()).resolve() / "runs"
+    shutil.rmtree(runs, ignore_errors=True)
+    models = ("--models", "rfdetr-pose-demo,hrnet-demo", "--dataset", "synthetic")
+    # No latency: that of another machine cannot be compared.
+    session.run("posebench", "run", *models, "--no-latency", "--out", str(runs), env=QUIET)
+    rules = ("--rules", "configs/gate.toml")
+    both = ("--baseline", "results/synthetic", "--candidate", str(runs))
+    session.run("posebench", "gate", *both, *rules, *session.posargs, env=QUIET)
+
+
+@nox.session
 def tests_mmpose(session: nox.Session) -> None:
     """Run the tests that need mmpose, as a framework or as an oracle."""
     session.install(*CONSTRAINTS, "-e", ".[mmpose,rdpose,ultralytics]", *_groups("test", "oracles"))
@@ -117,7 +131,7 @@ def _copy_without_source(folder: Path) -> Path:
     """The tests and what they read, but no package that could be imported by accident."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    folders = "tests benchmarks docs results reports configs docker notebooks"
+    folders = "tests benchmarks docs results reports configs docker notebooks .github"
     for name in folders.split():
         shutil.copytree(name, folder / name)
     for pattern in ("*.md", "pyproject.toml", "constraints.txt", "LICENSE"):

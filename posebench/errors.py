@@ -60,3 +60,13 @@ class SchemaError(InputError):
 
 class NewerSchemaError(SchemaError):
     """A results file was written by a newer posebench."""
+
+
+class IncomparableError(PosebenchError):
+    """Two results do not tell anything about each other's figures."""
+
+    exit_code = 4
+
+
+class PredictionsMissingError(IncomparableError):
+    """A result has figures, but not what they were computed from."""

@@ -12,7 +12,8 @@ from posebench import __version__
 from posebench.errors import InputError
 from posebench.metrics.accumulate import BOX_FIGURES, KEYPOINT_FIGURES, Figure, figures
 from posebench.metrics.coco import match_boxes, match_keypoints
-from posebench.metrics.keypoints import KeypointFigure, keypoint_ap, keypoint_oks
+from posebench.metrics.intervals import figures_with_intervals, keypoints_with_intervals
+from posebench.metrics.keypoints import KeypointFigure, keypoint_matches, keypoint_oks
 from posebench.metrics.matches import Matches
 from posebench.types import Detections, Float64Array, GroundTruth
 
@@ -33,6 +34,7 @@ class Accuracy:
         keypoints: The ten figures.
         per_keypoint: By keypoint name.
         boxes: The twelve box figures, or None without boxes.
+        box_matches: Of the boxes, or None without boxes.
     """
 
     detections: int
@@ -40,6 +42,7 @@ class Accuracy:
     keypoints: Mapping[str, Figure]
     per_keypoint: Mapping[str, KeypointFigure] = field(default_factory=dict)
     boxes: Mapping[str, Figure] | None = None
+    box_matches: Matches | None = None
 
 
 def score(
@@ -50,6 +53,7 @@ def score(
     per_keypoint_ap: bool = False,
     detection_areas: Float64Array | None = None,
     compat: bool = False,
+    intervals: bool = False,
 ) -> Accuracy:
     """Score detections.
 
@@ -60,6 +64,7 @@ def score(
         per_keypoint_ap: Also the AP of each keypoint by itself.
         detection_areas: (D,) px²; by default the extent of the keypoints.
         compat: Count the match with an annotation of id 0 as none, as pycocotools does.
+        intervals: Also the interval of each figure, by the bootstrap over pictures.
 
     Raises:
         InputError: The detections have another number of keypoints, or numbers that are not
@@ -74,21 +79,23 @@ def score(
         detection_areas=detection_areas,
         uncounted=uncounted,
     )
-    per_keypoint = keypoint_oks(matches)
+    figures_of = figures_with_intervals if intervals else figures
+    per_keypoint = keypoints_with_intervals(matches) if intervals else keypoint_oks(matches)
     if per_keypoint_ap:
-        found = keypoint_ap(
+        spec = {"AP": KEYPOINT_FIGURES["AP"]}
+        for name, alone in keypoint_matches(
             ground_truth, detections, max_dets=max_dets, detection_areas=detection_areas
-        )
-        per_keypoint = {k: replace(v, ap=found[k]) for k, v in per_keypoint.items()}
-    boxes = None
-    if detections.boxes is not None:
-        boxes = figures(match_boxes(ground_truth, detections, uncounted=uncounted), BOX_FIGURES)
+        ):
+            per_keypoint[name] = replace(per_keypoint[name], ap=figures_of(alone, spec)["AP"])
+    boxed = detections.boxes is not None
+    box_matches = match_boxes(ground_truth, detections, uncounted=uncounted) if boxed else None
     return Accuracy(
         detections=len(detections.scores),
         matches=matches,
-        keypoints=figures(matches, KEYPOINT_FIGURES),
+        keypoints=figures_of(matches, KEYPOINT_FIGURES),
         per_keypoint=per_keypoint,
-        boxes=boxes,
+        boxes=None if box_matches is None else figures_of(box_matches, BOX_FIGURES),
+        box_matches=box_matches,
     )
 
 
@@ -121,8 +128,8 @@ def check_detections(ground_truth: GroundTruth, detections: Detections) -> None:
 
 def evaluate(
     ground_truth: GroundTruth, detections: Detections, evaluation: Evaluation
-) -> tuple[Matches, dict[str, TaskAccuracy]]:
-    """Score detections by a protocol, as values of a Record.
+) -> tuple[Accuracy, dict[str, TaskAccuracy]]:
+    """Score detections by a protocol, as values of a Record with intervals.
 
     Args:
         ground_truth: Annotated people.
@@ -130,8 +137,8 @@ def evaluate(
         evaluation: The protocol's section; its sigmas replace those of the dataset.
 
     Returns:
-        The matches of the keypoints, and the accuracy by task: ``keypoints`` and, when the
-        detections have boxes, ``bbox``.
+        What was found, and the accuracy by task: ``keypoints`` and, when the detections have
+        boxes, ``bbox``.
 
     Raises:
         InputError: Wrong number of sigmas or keypoints, or numbers that are not finite.
@@ -141,8 +148,9 @@ def evaluate(
         detections,
         max_dets=evaluation.max_dets,
         per_keypoint_ap=evaluation.per_keypoint_ap,
+        intervals=True,
     )
-    return accuracy.matches, to_record(accuracy)
+    return accuracy, to_record(accuracy)
 
 
 def with_sigmas(ground_truth: GroundTruth, sigmas: Sequence[float] | None) -> GroundTruth:
@@ -163,6 +171,7 @@ def with_sigmas(ground_truth: GroundTruth, sigmas: Sequence[float] | None) -> Gr
 def to_record(accuracy: Accuracy) -> dict[str, TaskAccuracy]:
     """The accuracy by task, as a Record keeps it."""
     from posebench.record import KeypointScore, TaskAccuracy
+    from posebench.sigmas.saturation import saturation_notes
 
     per_keypoint = {
         name: KeypointScore(
@@ -177,6 +186,7 @@ def to_record(accuracy: Accuracy) -> dict[str, TaskAccuracy]:
             figures={name: _estimate(value) for name, value in accuracy.keypoints.items()},
             per_keypoint=per_keypoint,
             evaluator=EVALUATOR,
+            notes=tuple(saturation_notes(accuracy.matches)),
         )
     }
     if accuracy.boxes is not None:
@@ -186,9 +196,11 @@ def to_record(accuracy: Accuracy) -> dict[str, TaskAccuracy]:
 
 
 def _estimate(figure: Figure) -> Estimate:
-    from posebench.record import Estimate
+    from posebench.record import Estimate, Interval
 
-    return Estimate(value=figure.value, reason=figure.reason)
+    drawn = figure.interval
+    interval = None if drawn is None else Interval(**vars(drawn))
+    return Estimate(value=figure.value, reason=figure.reason, interval=interval)
 
 
 def document(
@@ -224,13 +236,36 @@ def document(
         for name, figure in found.items()
         if figure.reason
     }
-    return content | {
-        "reasons": reasons | _keypoint_reasons(accuracy),
-        "notes": list(notes),
-        "images": len(ground_truth.image_ids),
-        "people": count_people(ground_truth),
-        "detections": accuracy.detections,
-        "evaluator": EVALUATOR,
+    intervals = _intervals(figures_of, accuracy)
+    return (
+        content
+        | ({"intervals": intervals} if intervals else {})
+        | {
+            "reasons": reasons | _keypoint_reasons(accuracy),
+            "notes": list(notes),
+            "images": len(ground_truth.image_ids),
+            "people": count_people(ground_truth),
+            "detections": accuracy.detections,
+            "evaluator": EVALUATOR,
+        }
+    )
+
+
+def _intervals(
+    figures_of: Mapping[str, Mapping[str, Figure]], accuracy: Accuracy
+) -> dict[str, dict[str, float]]:
+    """Bounds by task and figure, or by keypoint, as far as they were asked for."""
+    named = {
+        f"{t}/{name}": figure for t, found in figures_of.items() for name, figure in found.items()
+    }
+    for name, value in accuracy.per_keypoint.items():
+        named[f"per_keypoint/{name}/oks"] = value.oks
+        if value.ap is not None:
+            named[f"per_keypoint/{name}/ap"] = value.ap
+    return {
+        name: {"low": figure.interval.low, "high": figure.interval.high}
+        for name, figure in named.items()
+        if figure.interval is not None
     }
 
 

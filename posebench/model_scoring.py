@@ -14,6 +14,7 @@ from posebench.record import BoxesInfo, Record, TaskAccuracy
 from posebench.recording import boxes_info
 from posebench.run_observer import RunObserver
 from posebench.shards import PassNotes, predict_dataset
+from posebench.store import BOX_MATCHES, HEAD_DISTANCES, MATCHES
 from posebench.worker_client import WorkerClient, WorkerFailure
 
 
@@ -65,11 +66,13 @@ def _evaluate(found: Findings) -> dict[str, TaskAccuracy]:
     predictions = read_predictions(folder / "predictions")
     if protocol.pckh is not None:
         joints, accuracy = evaluate_pckh(task.dataset, predictions, protocol.pckh)
-        joints.save(folder / "pckh.npz")
+        joints.save(folder / HEAD_DISTANCES)
         return accuracy
     detections = to_detections(predictions, task.truth.image_ids)
-    matches, accuracy = evaluate(task.truth, detections, protocol.evaluation)
-    matches.save(folder / "matches.npz")
+    scored, accuracy = evaluate(task.truth, detections, protocol.evaluation)
+    scored.matches.save(folder / MATCHES)
+    if scored.box_matches is not None:
+        scored.box_matches.save(folder / BOX_MATCHES)
     return accuracy
 
 

@@ -1,9 +1,9 @@
 """Records on disk.
 
-A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``predictions/`` and ``matches.npz``
-or, for MPII, ``pckh.npz``; for each latency protocol and machine a ``record-<latency id>.json``
-with its ``latency-<latency id>.npz``; ``record.json`` if latency was not measured. A published one
-is
+A run's folder is ``OUT/<dataset>/<model>/<accuracy id>/``: ``predictions/``, ``matches.npz`` and
+``matches-bbox.npz`` or, for MPII, ``pckh.npz``; for each latency protocol and machine a
+``record-<latency id>.json`` with its ``latency-<latency id>.npz``; ``record.json`` if latency was
+not measured. A published one is
 ``results/<dataset>/<model>/<accuracy id>-<latency id>/``, so that folders of several machines are
 merged by copying them into one another.
 """
@@ -30,7 +30,8 @@ RECORD_NAME = "record.json"
 RECORD_PATTERN = "record*.json"
 UNRESOLVED = "unresolved"
 """Folder of a record that failed before its identity was known."""
-PUBLISHED_FILES = ("matches.npz", "pckh.npz")
+MATCHES, BOX_MATCHES, HEAD_DISTANCES = "matches.npz", "matches-bbox.npz", "pckh.npz"
+PUBLISHED_FILES = (MATCHES, BOX_MATCHES, HEAD_DISTANCES)
 _ID_LENGTH = 12
 
 
@@ -115,7 +116,14 @@ def load_records(folders: Sequence[Path]) -> list[Record]:
     A record that failed before it had an identity counts as long as no other record of the same
     model and dataset is there.
     """
-    return merge(read_record(path) for path in record_paths(folders))
+    return [record for _, record in locate_records(folders)]
+
+
+def locate_records(folders: Sequence[Path]) -> list[tuple[Path, Record]]:
+    """The same records, each with the file that it is in."""
+    found = [(path, read_record(path)) for path in record_paths(folders)]
+    places = {id(record): path for path, record in found}
+    return [(places[id(record)], record) for record in merge(record for _, record in found)]
 
 
 def merge(records: Iterable[Record]) -> list[Record]:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -62,6 +63,30 @@ def require_oracle(package: str) -> None:
     require(package)
     if package != "hotcoco":
         importlib.import_module(f"{package}.cocoeval")
+
+
+def require_browser() -> tuple[str, str]:
+    """Where Chromium and its driver lie; skip the test without them or without selenium.
+
+    With ``POSEBENCH_REQUIRE_BROWSER=1`` a missing one fails instead.
+    """
+    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    driver = shutil.which("chromedriver")
+    missing = [
+        name
+        for name, there in (
+            ("chromium", browser),
+            ("chromedriver", driver),
+            ("selenium", importlib.util.find_spec("selenium")),
+        )
+        if not there
+    ]
+    if browser and driver and not missing:
+        return browser, driver
+    message = f"not installed: {', '.join(missing)}"
+    if os.environ.get("POSEBENCH_REQUIRE_BROWSER") == "1":
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @cache

@@ -20,13 +20,23 @@ def ours(tmp_path: Path) -> Ours:
 
 
 def test_evaluate_gives_the_values_of_a_record(ours: Ours) -> None:
-    matches, tasks = evaluate(ours.ground_truth, ours.results.detections, Evaluation())
-    assert np.array_equal(matches.matched, ours.accuracy.matches.matched)
+    scored, tasks = evaluate(ours.ground_truth, ours.results.detections, Evaluation())
+    assert np.array_equal(scored.matches.matched, ours.accuracy.matches.matched)
     assert list(tasks) == ["keypoints", "bbox"]
     assert [e.value for e in tasks["keypoints"].figures.values()] == ours.figures
     assert list(tasks["bbox"].figures)[-1] == "ARl"
     assert tasks["keypoints"].per_keypoint["nose"].ap is None
     assert tasks["keypoints"].evaluator.startswith("posebench ")
+
+
+def test_a_saturated_figure_says_so(tmp_path: Path) -> None:
+    problem = random_problem(Shape(8, images=20, people=6))
+    problem.dt = [
+        {**person, "score": 1.0} for person in problem.gt["annotations"] if not person["iscrowd"]
+    ]
+    ours = run_ours(*problem.write(tmp_path))
+    (note,) = to_record(ours.accuracy)["keypoints"].notes
+    assert note.startswith("saturated: 100% of the people found")
 
 
 def test_without_boxes_there_is_no_box_task(tmp_path: Path) -> None:
@@ -46,9 +56,9 @@ def test_a_class_that_nobody_annotated_is_refused(ours: Ours, class_id: int) -> 
 
 def test_the_protocol_is_followed(ours: Ours) -> None:
     protocol = Evaluation(max_dets=1, sigmas=(0.2,) * 17, per_keypoint_ap=True)
-    matches, tasks = evaluate(ours.ground_truth, ours.results.detections, protocol)
-    assert matches.max_dets.tolist() == [1]
-    assert matches.ranks.max() == 0
+    scored, tasks = evaluate(ours.ground_truth, ours.results.detections, protocol)
+    assert scored.matches.max_dets.tolist() == [1]
+    assert scored.matches.ranks.max() == 0
     per_keypoint = tasks["keypoints"].per_keypoint["nose"]
     assert per_keypoint.ap is not None
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _DISAGREED = 1
 _TOLERANCE = 1e-12
+_LEAST_PICTURES = 2
+"""With fewer, nothing can be drawn."""
 
 
 class Compat(str, Enum):
@@ -85,6 +87,9 @@ def evaluate(
     per_keypoint_ap: Annotated[
         bool, typer.Option("--per-keypoint-ap", help="Also the AP of each keypoint by itself.")
     ] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Also the 95 % interval of each figure.")
+    ] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first N pictures, as in a run with --limit.")
     ] = None,
@@ -114,6 +119,7 @@ def evaluate(
         _check_none_given(
             sigmas,
             per_keypoint_ap,
+            intervals,
             limit,
             max_dets,
             score_threshold,
@@ -147,7 +153,12 @@ def evaluate(
         reading=reading,
     )
     dataset, case = _case(dataset, predictions, compat)
-    final, accuracy, content = _score(case, wish, dataset, per_keypoint_ap, compat)
+    wanted = {
+        "per_keypoint_ap": per_keypoint_ap,
+        "intervals": intervals,
+        "compat": compat is not None,
+    }
+    final, accuracy, content = _score(case, wish, dataset, wanted)
     if cross_check is not None:
         from posebench.crosscheck import check_files
 
@@ -163,8 +174,8 @@ def evaluate(
 
 
 _OKS_OPTIONS = (
-    *("--sigmas", "--per-keypoint-ap", "--limit", "--max-dets", "--score-threshold"),
-    *("--score-mode", "--cross-check", "--compat"),
+    *("--sigmas", "--per-keypoint-ap", "--intervals", "--limit", "--max-dets"),
+    *("--score-threshold", "--score-mode", "--cross-check", "--compat"),
 )
 
 
@@ -225,7 +236,7 @@ def _case(
 
 
 def _score(
-    case: Case, wish: Wish, dataset: CocoDataset, per_keypoint_ap: bool, compat: Compat | None
+    case: Case, wish: Wish, dataset: CocoDataset, wanted: dict[str, bool]
 ) -> tuple[Case, Accuracy, dict[str, Any]]:
     """The case by the rules asked for, its accuracy, and the document to show."""
     from posebench.conventions.case import accuracy, parts
@@ -234,9 +245,9 @@ def _score(
 
     rules = rules_of(wish, case)
     final, rungs = climb(case, rules) if rules else (case, [])
-    if compat is not None:
+    if wanted["compat"]:
         rungs = []  # They know nothing of what pycocotools does to faulty ids.
-    found = accuracy(final, per_keypoint_ap=per_keypoint_ap, compat=compat is not None)
+    found = accuracy(final, **wanted)
     if rungs:
         found = replace(found, boxes=None)  # these rules are for keypoints, nobody's box AP
     content = document(
@@ -247,7 +258,24 @@ def _score(
         rungs=rungs,
         notes=[*dataset.notes, *case.results.notes, *notes_of(wish, case)],
     )
+    if wanted["intervals"]:
+        content["notes"] += _without_intervals(content)
     return final, found, content
+
+
+def _without_intervals(content: dict[str, Any]) -> list[str]:
+    """Why figures that were to have intervals have none, a sentence; mostly nothing."""
+    known = content.get("intervals", {})
+    if any(name.startswith("coco/") for name in known):
+        return []
+    if content["images"] < _LEAST_PICTURES:
+        return ["--intervals: there are none of a single picture, which cannot be drawn anew."]
+    if all(value is None for value in content["coco"].values()):
+        return []  # There is a reason in place of each figure.
+    return [
+        "--intervals: the figures have none, which are known by the rules of COCO alone "
+        "(--protocol coco, no --score-threshold or --score-mode, no crowd index)."
+    ]
 
 
 def _show(content: dict[str, Any], output: OutputFormat) -> None:

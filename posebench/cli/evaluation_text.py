@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from posebench.cli.options import OutputFormat
 from posebench.cli.tables import markdown_table, plain_table
+
+Columns: TypeAlias = "dict[str, dict[str, Any]]"
+"""By title of the column and name of the row."""
 
 _MOST_KEYPOINTS = 30
 _LADDER_FIGURES = ("AP50", "AP75", "APm", "APl")
@@ -44,13 +47,25 @@ def _figure_rows(content: dict[str, Any]) -> list[list[str]]:
         columns["coco"] = content["coco"]
     if "bbox" in content:
         columns["bbox"] = content["bbox"]
+    columns = {t: c for task in list(columns) for t, c in _with_interval(task, columns, content)}
     if "cross_check" in content:
         check = content["cross_check"]
         columns[f"{check['package']} {check['version']}"] = check["coco"]
     return _columns({"figure": columns})
 
 
-def _columns(table: dict[str, dict[str, dict[str, float | None]]]) -> list[list[str]]:
+def _with_interval(
+    title: str, columns: Columns, content: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    """A column of figures, and one of their intervals if there are any."""
+    task = "coco" if title == "keypoints" else title
+    known = content.get("intervals", {})
+    found = {n: known[f"{task}/{n}"] for n in columns[title] if f"{task}/{n}" in known}
+    texts = {n: f"{_number(i['low'])} to {_number(i['high'])}" for n, i in found.items()}
+    return [(title, columns[title]), *([(f"{title}, 95 %", texts)] if texts else [])]
+
+
+def _columns(table: dict[str, Columns]) -> list[list[str]]:
     """Rows of figures from one mapping a column; the key is the title of the first column."""
     ((title, columns),) = table.items()
     names = dict.fromkeys(name for found in columns.values() for name in found)
@@ -82,13 +97,17 @@ def _change(value: float | None) -> str:
 
 
 def _keypoint_rows(per_keypoint: dict[str, Any]) -> list[list[str]]:
+    from posebench.report.names import short_name
+
     fields = ["oks", "count", *(["ap"] if any("ap" in v for v in per_keypoint.values()) else [])]
     rows = [
-        [name, *(str(v[f]) if f == "count" else _number(v[f]) for f in fields)]
+        [short_name(name), *(str(v[f]) if f == "count" else _number(v[f]) for f in fields)]
         for name, v in per_keypoint.items()
     ]
     return [["keypoint", "mean OKS", "pairs", "AP"][: len(fields) + 1], *rows]
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return value
     return "-" if value is None else f"{value:.4f}"

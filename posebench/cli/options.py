@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
+
+from posebench.cache import atomic_path
 
 FAILED = 3
 """Exit code: a model failed, or broke the contract."""
@@ -28,10 +31,41 @@ def parse_sigmas(text: str | None) -> tuple[float, ...] | None:
 
     if text is None:
         return None
+    with suppress(ValueError):
+        return _numbers(text)
     try:
-        content = Path(text).read_text("utf-8-sig") if Path(text).is_file() else text
-        return tuple(float(part) for part in content.strip(" \n\r\t[]").replace(",", " ").split())
+        return _numbers(Path(text).read_text("utf-8-sig"))
+    except FileNotFoundError:
+        told = "no such file, and not numbers separated by commas"
     except (OSError, ValueError) as error:
+        told = f"not numbers separated by commas, nor a file of them ({error})"
+    raise InputError(
+        f"--sigmas {text}: {told}.",
+        remedy="Give one number a keypoint, e.g. .026,.025, or the path of a file of them.",
+    )
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.strip(" \n\r\t[]").replace(",", " ").split())
+
+
+def check_output_file(path: Path, option: str) -> None:
+    """Fail before any work if a file could not be written.
+
+    Raises:
+        InputError: It is a folder, or its own cannot be made or written.
+    """
+    from posebench.errors import InputError
+
+    if path.is_dir():
+        raise InputError(f"{option} {path}: it is a folder.", remedy="Give the path of a file.")
+    probe = path.with_name(f".{path.name}.writable")
+    try:
+        with atomic_path(probe) as temporary:
+            temporary.write_text("")
+        probe.unlink()
+    except OSError as error:
         raise InputError(
-            f"--sigmas {text}: not numbers separated by commas, nor a file of them ({error})."
+            f"{option} {path}: it cannot be written ({error.strerror or error}).",
+            remedy="Choose another path.",
         ) from error

@@ -89,13 +89,16 @@ def _matches(case: Case) -> Matches:
     )
 
 
-def accuracy(case: Case, *, per_keypoint_ap: bool = False, compat: bool = False) -> Accuracy:
+def accuracy(
+    case: Case, *, per_keypoint_ap: bool = False, compat: bool = False, intervals: bool = False
+) -> Accuracy:
     """Every figure of a case: of the whole body, of a crowd's levels, by keypoint, of boxes.
 
     Args:
         case: What is scored.
         per_keypoint_ap: Also the AP of each keypoint by itself.
         compat: As in ``evaluation.score``.
+        intervals: As in ``evaluation.score``.
 
     Raises:
         InputError: The detections do not fit the annotations.
@@ -109,6 +112,7 @@ def accuracy(case: Case, *, per_keypoint_ap: bool = False, compat: bool = False)
         per_keypoint_ap=per_keypoint_ap,
         detection_areas=scored.results.areas,
         compat=compat,
+        intervals=intervals,
     )
     if case.measure != "coco":
         return replace(found, keypoints=headline(case))

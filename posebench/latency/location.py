@@ -57,7 +57,7 @@ def hodges_lehmann(values: Sequence[float] | Float64Array, level: float = 0.95) 
         raise ValueError("values must be finite.")
     first, second = np.triu_indices(len(array))
     means = np.sort((array[first] + array[second]) / 2)
-    below = np.cumsum(_rank_sum_probabilities(len(array)))
+    below = np.cumsum(signed_rank_probabilities(len(array)))
     outside = int(np.searchsorted(below, (1 - level) / 2, side="right"))  # k + 1
     return Location(
         value=float(np.median(means)),
@@ -67,7 +67,7 @@ def hodges_lehmann(values: Sequence[float] | Float64Array, level: float = 0.95) 
     )
 
 
-def _rank_sum_probabilities(count: int) -> Float64Array:
+def signed_rank_probabilities(count: int) -> Float64Array:
     """P(T = t), t = 0 .. n (n + 1) / 2, of the signed-rank statistic without ties."""
     probabilities = np.zeros(count * (count + 1) // 2 + 1)
     probabilities[0] = 1.0

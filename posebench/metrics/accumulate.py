@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posebench.metrics.bootstrap import Interval
 from posebench.metrics.matches import Bits, Matches
 from posebench.metrics.ordering import falling
 from posebench.types import Float64Array, IntArray
@@ -25,10 +26,17 @@ _EPSILON = float(np.spacing(1))
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure between 0 and 1, or the reason why there is none."""
+    """A figure between 0 and 1, or the reason why there is none.
+
+    Attributes:
+        value: The figure, or None.
+        reason: Why ``value`` is None; None otherwise.
+        interval: Of ``value``; None if it was not asked for, or with fewer than two pictures.
+    """
 
     value: float | None
     reason: str | None = None
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from posebench.errors import InputError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+_REMEDY = "Evaluate the predictions again."
+
 Held = TypeVar("Held", bound="DataclassInstance")
 
 
@@ -44,14 +46,32 @@ class ArraysFormat:
         Raises:
             InputError: Not such a file, damaged, or written by another format version.
         """
-        try:
-            arrays = read_arrays(path)
-        except (OSError, ValueError, BadZipFile, EOFError) as error:
-            raise InputError(f"{path}: not a readable {self.file} ({error}).") from error
-        version = int(arrays.pop("format_version", np.int64(0)))
-        if version != self.version or {field.name for field in fields(kind)} != set(arrays):
+        arrays = self._read(path)
+        self._check_version(arrays.pop("format_version", None), path)
+        wanted = {field.name for field in fields(kind)}
+        found = {"without": wanted - set(arrays), "with unknown": set(arrays) - wanted}
+        told = [f"{what} {', '.join(sorted(names))}" for what, names in found.items() if names]
+        if told:
             raise InputError(
-                f"{path}: {self.name} {version}, this posebench reads {self.version}.",
-                remedy="Evaluate the predictions again.",
+                f"{path}: a damaged {self.file}, {' and '.join(told)}.", remedy=_REMEDY
             )
         return kind(**arrays)
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return dict(read_arrays(path))
+        except (OSError, ValueError, BadZipFile, EOFError) as error:
+            raise InputError(f"{path}: not a readable {self.file} ({error}).") from error
+
+    def _check_version(self, version: Any, path: Path) -> None:
+        """Refuse another version, and what is none: an array of one whole number is."""
+        if version is None or version.shape != () or not np.issubdtype(version.dtype, np.integer):
+            raise InputError(
+                f"{path}: not a {self.file}, its format_version is no whole number.",
+                remedy=_REMEDY,
+            )
+        if int(version) != self.version:
+            raise InputError(
+                f"{path}: {self.name} {int(version)}, this posebench reads {self.version}.",
+                remedy=_REMEDY,
+            )

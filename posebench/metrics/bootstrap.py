@@ -14,7 +14,7 @@ import numpy as np
 from posebench.types import Float64Array
 
 LEVEL = 0.95
-REPLICATES = 1000
+REPLICATES = 2000
 SEED = 0
 
 
@@ -54,6 +54,10 @@ def draw_weights(units: int, *, replicates: int = REPLICATES, seed: int = SEED) 
 def percentile_interval(values: Float64Array, *, seed: int = SEED) -> Interval | None:
     """The interval of a figure from its replicates.
 
+    Its ends are the ordered values with the numbers (R + 1) · (1 ± level) / 2, between which a
+    further replicate falls with the probability of the level (Davison and Hinkley, Bootstrap
+    Methods and their Application, 1997, section 5.2).
+
     Args:
         values: (R,) the figure in each replicate; NaN where it does not exist, which is left out.
         seed: With which they were drawn.
@@ -64,5 +68,5 @@ def percentile_interval(values: Float64Array, *, seed: int = SEED) -> Interval |
     known = values[~np.isnan(values)]
     if not len(known):
         return None
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="weibull")
     return Interval(float(low), float(high), LEVEL, len(values), seed)

@@ -16,6 +16,7 @@ from posebench.metrics.boxes import IouPairs
 from posebench.metrics.matches import Bits, Matches
 from posebench.metrics.matching import Assignment, Ranking, Similarity, assign, candidates, rank
 from posebench.metrics.oks import OksPairs, Targets
+from posebench.metrics.people import PeopleTraits
 from posebench.metrics.sieve import Extents
 from posebench.types import (
     BoolArray,
@@ -135,6 +136,7 @@ def _match(
         is_crowd=ground_truth.is_crowd,
     )
     met = _gather(assignment, len(ranking.rows))
+    traits = PeopleTraits.of(ground_truth)
     hidden = _area_bits(people_ignored)[pairs.people] & assignment.taken
     taken = assignment.taken
     if uncounted is not None:
@@ -161,6 +163,11 @@ def _match(
         people_image_index=ground_truth.image_index,
         people_class_ids=ground_truth.class_ids,
         people_ignored=people_ignored,
+        people_ids=ground_truth.annotation_ids,
+        people_areas=ground_truth.areas,
+        people_labelled=traits.labelled,
+        people_visible=traits.visible,
+        people_overlaps=traits.overlaps,
         pairs=np.zeros(0, np.int64),
         keypoint_similarity=np.zeros((0, 0)),
         keypoint_labelled=np.zeros((0, 0), np.bool_),

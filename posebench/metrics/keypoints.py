@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from posebench.metrics.accumulate import KEYPOINT_FIGURES, Figure, figures
+from posebench.metrics.accumulate import Figure
 from posebench.metrics.coco import match_keypoints
 from posebench.metrics.matches import Matches
 from posebench.types import Detections, Float64Array, GroundTruth
@@ -44,14 +45,14 @@ def _mean(total: float, count: int) -> Figure:
     return Figure(None, "no pair matched at OKS >= .5 in which it is labelled")
 
 
-def keypoint_ap(
+def keypoint_matches(
     ground_truth: GroundTruth,
     detections: Detections,
     *,
     max_dets: int = 20,
     detection_areas: Float64Array | None = None,
-) -> dict[str, Figure]:
-    """AP of each keypoint: it alone is labelled, whoever lacks it is ignored.
+) -> Iterator[tuple[str, Matches]]:
+    """The matching by each keypoint alone, by its name: whoever lacks it is ignored.
 
     Args:
         ground_truth: Annotations.
@@ -59,16 +60,16 @@ def keypoint_ap(
         max_dets: As in ``match_keypoints``.
         detection_areas: As in ``match_keypoints``.
     """
-    found: dict[str, Figure] = {}
     for index, name in enumerate(ground_truth.skeleton.keypoints):
-        matches = match_keypoints(
-            only_keypoint(ground_truth, index),
-            detections,
-            max_dets=max_dets,
-            detection_areas=detection_areas,
+        yield (
+            name,
+            match_keypoints(
+                only_keypoint(ground_truth, index),
+                detections,
+                max_dets=max_dets,
+                detection_areas=detection_areas,
+            ),
         )
-        found[name] = figures(matches, {"AP": KEYPOINT_FIGURES["AP"]})["AP"]
-    return found
 
 
 def only_keypoint(ground_truth: GroundTruth, index: int) -> GroundTruth:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from posebench.metrics.arrays_file import ArraysFormat
 from posebench.types import BoolArray, Float64Array, IntArray
 
-_FORMAT = ArraysFormat(1, file="matches file", name="matches format")
+_FORMAT = ArraysFormat(2, file="matches file", name="matches format")
 
 Bits = npt.NDArray[np.uint64]
 """One bit an area range and threshold; see ``Matches.bit``."""
@@ -49,6 +49,11 @@ class Matches:
         people_image_index: (G,) position of each annotation's image.
         people_class_ids: (G,) zero-based class.
         people_ignored: (G, A) whether an annotation does not count in an area range.
+        people_ids: (G,) annotation ids.
+        people_areas: (G,) px², as annotated.
+        people_labelled: (G,) keypoints with v > 0.
+        people_visible: (G,) keypoints with v = 2.
+        people_overlaps: (G,) other people of the picture whose box overlaps theirs.
         pairs: (M,) positions in the D detections.
         keypoint_similarity: (M, K) similarity of each keypoint, 0 where it is not labelled.
         keypoint_labelled: (M, K) whether the annotation labels it.
@@ -73,6 +78,11 @@ class Matches:
     people_image_index: IntArray
     people_class_ids: IntArray
     people_ignored: BoolArray
+    people_ids: IntArray
+    people_areas: Float64Array
+    people_labelled: IntArray
+    people_visible: IntArray
+    people_overlaps: IntArray
     pairs: IntArray
     keypoint_similarity: Float64Array
     keypoint_labelled: BoolArray

@@ -9,11 +9,11 @@ from posebench.report.crossing_marks import mark_crossings
 from posebench.report.latency_curves import facts, name_of, verdicts
 from posebench.report.plots import (
     ACCENT,
-    GRID,
     INK,
     MARGIN,
     MUTED,
     add_texts,
+    bare,
     caption_lines,
     new_figure,
     shorten,
@@ -126,7 +126,7 @@ def _panels(document: LatencyCurves, heights: Sequence[float]) -> tuple[Figure, 
         place = (_LEFT, top - panel, _WIDTH - _LEFT - 0.2, panel)
         sizes = (_WIDTH, height, _WIDTH, height)
         left, bottom, width, tall = (part / whole for part, whole in zip(place, sizes, strict=True))
-        panels.append(_bare(figure.add_axes((left, bottom, width, tall))))
+        panels.append(bare(figure.add_axes((left, bottom, width, tall))))
         top -= panel + _GAP
     for axes in panels[:-1]:
         axes.sharex(panels[-1])
@@ -144,14 +144,6 @@ def _explained(document: LatencyCurves) -> list[str]:
     if document.kind == "threads":
         found.append("Dotted: if every thread counted in full.")
     return found
-
-
-def _bare(axes: Axes) -> Axes:
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for edge in ("top", "right"):
-        axes.spines[edge].set_visible(False)
-    return axes
 
 
 def _legend(axes: Axes, document: LatencyCurves) -> None:

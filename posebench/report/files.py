@@ -11,7 +11,7 @@ import numpy as np
 
 from posebench.cache import atomic_path
 from posebench.record import Record
-from posebench.report.groups import Group, Report, reports
+from posebench.report.groups import Group, Ranks, Report, reports
 from posebench.report.heat_map import keypoint_heat_map
 from posebench.report.markdown import MARKER, page
 from posebench.report.plots import save
@@ -48,8 +48,13 @@ class Picture:
         return str(self.data.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
-def render(records: Sequence[Record], folder: Path) -> list[Path]:
+def render(records: Sequence[Record], folder: Path, ranks: Ranks | None = None) -> list[Path]:
     """Write a page, plots and plotted data for each dataset of the records.
+
+    Args:
+        records: Of any datasets.
+        folder: Of the report.
+        ranks: Shown in the tables if given.
 
     Returns:
         What was written, in order.
@@ -58,7 +63,7 @@ def render(records: Sequence[Record], folder: Path) -> list[Path]:
         MissingExtraError: matplotlib or pandas is not installed.
     """
     written = []
-    for name, text in _texts(records).items():
+    for name, text in _texts(records, ranks or {}).items():
         with atomic_path(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
         written.append(folder / name)
@@ -67,13 +72,13 @@ def render(records: Sequence[Record], folder: Path) -> list[Path]:
     return sorted(written)
 
 
-def check(records: Sequence[Record], folder: Path) -> list[str]:
+def check(records: Sequence[Record], folder: Path, ranks: Ranks | None = None) -> list[str]:
     """What in ``folder`` is not what ``render`` would write, one sentence each; empty if current.
 
     Text and plotted data are compared; a picture only has to be there, since its bytes depend on
     the version of matplotlib.
     """
-    texts = _texts(records)
+    texts = _texts(records, ranks or {})
     problems = [
         problem for name, text in texts.items() if (problem := _differs(folder, name, text))
     ]
@@ -83,13 +88,13 @@ def check(records: Sequence[Record], folder: Path) -> list[str]:
     return problems + _leftover_pages(folder, set(texts))
 
 
-def _texts(records: Sequence[Record]) -> dict[str, str]:
+def _texts(records: Sequence[Record], ranks: Ranks) -> dict[str, str]:
     """Every text file of the report by its path relative to the folder."""
     texts = {}
     for report in reports(records):
         pictures = {group.slug: _pictures(report, group) for group in report.groups}
         links = {slug: [(p.title, p.stem.as_posix()) for p in ps] for slug, ps in pictures.items()}
-        texts[f"{report.name}.md"] = page(report, links)
+        texts[f"{report.name}.md"] = page(report, links, ranks)
         for picture in (p for ps in pictures.values() for p in ps):
             texts[f"{picture.stem.as_posix()}.csv"] = picture.csv
     return texts

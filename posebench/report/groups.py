@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from posebench.config import identity
 from posebench.record import Record
 from posebench.report.scores import main_figure
+from posebench.report.text import EMPTY
 
+Ranks: TypeAlias = "Mapping[tuple[str, str], str]"
+"""By the key of a group and the accuracy id of a record: its rank, e.g. ``2-3``."""
+RANK_NOTE = (
+    "By AP or PCKh@0.5; 2-4: the pictures leave open whether it is second, third or fourth. The "
+    "ranks of a table hold together with 95 %: see docs/intervals.md."
+)
 NO_DATASET = "no-dataset"
 """Name of the report on runs that all failed before their dataset was opened."""
 
@@ -90,6 +97,12 @@ def group(records: Iterable[Record]) -> tuple[Group, ...]:
             found.setdefault(identity(setting), (setting, []))[1].append(record)
     groups = [Group(setting, tuple(sorted(rows, key=_rank))) for setting, rows in found.values()]
     return tuple(sorted(groups, key=lambda g: g.slug))
+
+
+def ranks_of(one: Group, ranks: Ranks) -> list[str] | None:
+    """The rank of each record of a table, a dash for one without; None if none has any."""
+    found = [ranks.get((one.key, record.accuracy_id or "")) for record in one.records]
+    return [rank or EMPTY for rank in found] if any(found) else None
 
 
 def differences(groups: Sequence[Group]) -> list[str]:

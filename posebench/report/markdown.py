@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from posebench.record import Estimate, Record, TaskAccuracy
 from posebench.report.cells import claim_text, figure_text
-from posebench.report.groups import Group, Report, differences, labels
+from posebench.report.groups import RANK_NOTE, Group, Ranks, Report, differences, labels, ranks_of
 from posebench.report.latency_table import latency_table
 from posebench.report.parity_table import parity_section
 from posebench.report.scores import AP_SCORES, Column, Scores, scores_of
@@ -41,12 +41,15 @@ footnote, where they were measured by another protocol: they are context, not a 
 are on a scale of 100. A dash is a figure that was not measured; its footnote says why."""
 
 
-def page(report: Report, pictures: dict[str, list[tuple[str, str]]]) -> str:
+def page(
+    report: Report, pictures: dict[str, list[tuple[str, str]]], ranks: Ranks | None = None
+) -> str:
     """The whole page.
 
     Args:
         report: What to tell.
         pictures: For each group's slug, (title, path without suffix, relative to the page).
+        ranks: Shown in the tables if given.
     """
     notes = Footnotes()
     parts = [MARKER, f"# {escape(report.name)}", _introduction(report)]
@@ -57,7 +60,8 @@ def page(report: Report, pictures: dict[str, list[tuple[str, str]]]) -> str:
             "do not compare a row of one with a row of another."
         )
     for group in report.groups:
-        parts += _section(group, pictures.get(group.slug, []), notes)
+        shown = ranks_of(group, ranks or {})
+        parts += _section(group, pictures.get(group.slug, []), notes, shown)
     if report.without_figures:
         parts += ["## Runs without figures", _failures(report.without_figures)]
     return "\n\n".join([*parts, *filter(None, [notes.text()])]) + "\n"
@@ -68,10 +72,15 @@ def _introduction(report: Report) -> str:
     return _INTRODUCTION.format(on_hundred=scores_of(records).on_hundred)
 
 
-def _section(group: Group, pictures: Sequence[tuple[str, str]], notes: Footnotes) -> list[str]:
+def _section(
+    group: Group,
+    pictures: Sequence[tuple[str, str]],
+    notes: Footnotes,
+    ranks: Sequence[str] | None,
+) -> list[str]:
     lines, scores = rows(group.records), scores_of(group.records)
     measured = [row for row in lines if row.record.status == "ok"]
-    parts = [f"## {_heading(group)}", _accuracy_table(lines, scores, notes)]
+    parts = [f"## {_heading(group)}", _accuracy_table(lines, scores, notes, ranks)]
     parts += [_caption(group, scores)]
     if measured:
         parts += ["### Latency", latency_table(measured, notes)]
@@ -96,7 +105,9 @@ def _heading(group: Group) -> str:
     return f"{escape(' · '.join(filter(None, parts)))} (setting `{group.key}`)"
 
 
-def _accuracy_table(lines: Sequence[Row], scores: Scores, notes: Footnotes) -> str:
+def _accuracy_table(
+    lines: Sequence[Row], scores: Scores, notes: Footnotes, ranks: Sequence[str] | None
+) -> str:
     columns = columns_of(scores)
     titles = ["model", *(column.title for column in columns)]
     published = len(titles) - 2  # before the latencies, beside the measured accuracy
@@ -112,7 +123,12 @@ def _accuracy_table(lines: Sequence[Row], scores: Scores, notes: Footnotes) -> s
         cells[published - 1 : published - 1] = [_published(row, scores, notes)]
         cells += t4_cells(row, notes) if on_t4 else []
         body.append([escape(row.label), *cells, _status(row.record, notes)])
-    return table([*titles, *on_t4, "status"], body)
+    titles = [*titles, *on_t4, "status"]
+    if ranks is not None:
+        titles.insert(1, "rank" + notes.mark(RANK_NOTE))
+        for line, rank in zip(body, ranks, strict=True):
+            line.insert(1, rank)
+    return table(titles, body)
 
 
 def _cell(figure: Estimate, column: Column, scores: Scores, notes: Footnotes) -> str:

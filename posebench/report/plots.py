@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from posebench.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID, ACCENT = "#1f2328", "#6e7781", "#e4e7eb", "#0072b2"
@@ -61,6 +62,15 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def bare(axes: Axes) -> Axes:
+    """Axes with a light grid behind the data, and no frame above and to the right."""
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for edge in ("top", "right"):
+        axes.spines[edge].set_visible(False)
+    return axes
+
+
 def add_texts(figure: Figure, *, title: str, caption: Sequence[str]) -> None:
     """Title above and caption below, flush left with the figure's edge."""
     width, height = figure.get_size_inches()
@@ -83,8 +93,13 @@ def plain(text: str) -> str:
 
 
 def shorten(name: str, characters: int = _LABEL_CHARACTERS) -> str:
-    """A name cut in the middle, where names of one family are most alike, and made plain."""
-    if len(name) > characters:
-        tail = characters // 2 - 1
-        name = f"{name[: characters - tail - 1]}…{name[-tail:]}"
-    return plain(name)
+    """A name cut in the middle and made plain."""
+    return plain(cut(name, characters))
+
+
+def cut(name: str, characters: int = _LABEL_CHARACTERS) -> str:
+    """A name cut in the middle, where names of one family are most alike."""
+    if len(name) <= characters:
+        return name
+    tail = characters // 2 - 1
+    return f"{name[: characters - tail - 1]}…{name[-tail:]}"

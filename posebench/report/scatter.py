@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from posebench.report.placement import Box, place
-from posebench.report.plots import ACCENT, GRID, INK, MUTED, add_texts, new_figure, shorten, style
+from posebench.report.plots import ACCENT, INK, MUTED, add_texts, bare, new_figure, shorten, style
 from posebench.types import BoolArray, Float64Array
 
 if TYPE_CHECKING:
@@ -100,10 +100,7 @@ def _scale(axes: Axes, x: Float64Array, y: Float64Array) -> None:
 
 
 def _draw(axes: Axes, points: _Points) -> None:
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    for edge in ("top", "right"):
-        axes.spines[edge].set_visible(False)
+    bare(axes)
     stairs = _stairs(points)
     axes.plot(stairs[:, 0], stairs[:, 1], color=ACCENT, lw=1.0, alpha=0.5)
     for chosen, name, face, line in (

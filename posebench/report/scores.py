@@ -72,7 +72,7 @@ AP_SCORES = Scores(
     boxes=True,
     short=("AP", "AP50", "AP75", "AR", "box_AP"),
     on_hundred="AP and AR",
-    scale="AP and AR on a scale of 100.",
+    scale="AP and AR on a scale of 100, in brackets the 95 % interval of AP over pictures.",
 )
 
 

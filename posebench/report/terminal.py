@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from posebench.record import Estimate, Record
-from posebench.report.groups import Group, differences, group
+from posebench.report.groups import RANK_NOTE, Group, Ranks, differences, group, ranks_of
 from posebench.report.scores import Column, Scores, scores_of
 from posebench.report.summary import (
     boxes_text,
@@ -45,12 +45,31 @@ def rich_table(records: Sequence[Record]) -> Table:
     return result
 
 
-def markdown_table(records: Sequence[Record]) -> str:
-    """The same table as Markdown, with the same notes below it."""
-    scores = scores_of(records)
+def markdown_table(records: Sequence[Record], ranks: Ranks | None = None) -> str:
+    """The same table as Markdown, with the same notes below it.
+
+    Args:
+        records: Of one run or one dataset.
+        ranks: Shown if given, as long as all records stand in one table.
+    """
+    scores, titles, notes = scores_of(records), _titles(scores_of(records)), _notes(records)
     lines = [[escape(cell) for cell in _line(row, scores)] for row in rows(records)]
-    notes = [f"- {escape(note)}" for note in _notes(records)]
-    return "\n".join([table(_titles(scores), lines), "", *notes, ""])
+    found = _ranks(records, ranks or {})
+    if found is not None:
+        titles.insert(1, "rank")
+        notes.insert(1, f"rank: {RANK_NOTE}")
+        for line, rank in zip(lines, found, strict=True):
+            line.insert(1, rank)
+    return "\n".join([table(titles, lines), "", *(f"- {escape(note)}" for note in notes), ""])
+
+
+def _ranks(records: Sequence[Record], ranks: Ranks) -> list[str] | None:
+    """In the order of the records; None if they are not comparable or have none."""
+    groups = group(records)
+    if len(groups) != 1 or (found := ranks_of(groups[0], ranks)) is None:
+        return None
+    by_record = dict(zip(map(id, groups[0].records), found, strict=True))
+    return [by_record.get(id(record), EMPTY) for record in records]
 
 
 def _shown(scores: Scores) -> list[Column]:

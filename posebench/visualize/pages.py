@@ -48,8 +48,25 @@ def draw_page(image: Image, album: Album, page: Page) -> Image:
         (n H + strip, n W, 3) uint8, RGB: small pictures are enlarged n times.
     """
     times = enlargement(image.shape[1], image.shape[0])
-    large = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
-    canvas = Canvas(np.asarray(large, np.uint8))
+    drawn = draw_picture(image, album, page, times)
+    return with_legend(drawn, _caption(page.verdict), truth=album.judged is not None)
+
+
+def draw_picture(image: Image, album: Album, page: Page, times: float) -> Image:
+    """The picture with its people and their scores.
+
+    Args:
+        image: (H, W, 3) uint8, RGB.
+        album: Where the page belongs.
+        page: What to draw.
+        times: How many times as large the picture becomes; less than 1 makes it smaller.
+
+    Returns:
+        (times H, times W, 3) uint8, RGB.
+    """
+    how = cv2.INTER_CUBIC if times > 1 else cv2.INTER_AREA
+    sized = cv2.resize(image, None, fx=times, fy=times, interpolation=how)
+    canvas = Canvas(np.asarray(sized, np.uint8))
     people = enlarged(album.people.keypoints[page.people], times)
     draw_people(canvas, people, album.body)
     texts = [f"{score:.2f}" for score in album.people.scores[page.people]]
@@ -57,10 +74,10 @@ def draw_page(image: Image, album: Album, page: Page) -> Image:
         _draw_truth(canvas, album, page.annotated, times)
         texts = _with_oks(texts, album.judged, page.people)
     draw_labels(canvas, people, texts)
-    return with_legend(canvas.pixels, _caption(page.verdict), truth=album.judged is not None)
+    return canvas.pixels
 
 
-def enlarged(points: Float64Array, times: int) -> Float64Array:
+def enlarged(points: Float64Array, times: float) -> Float64Array:
     """(..., 3) points on a picture that is so many times as large; 0, 0 stays a missing one.
 
     OpenCV takes a pixel's centre for its coordinate, before and after.
@@ -71,7 +88,7 @@ def enlarged(points: Float64Array, times: int) -> Float64Array:
     return moved
 
 
-def _draw_truth(canvas: Canvas, album: Album, rows: IntArray, times: int) -> None:
+def _draw_truth(canvas: Canvas, album: Album, rows: IntArray, times: float) -> None:
     if album.judged is None:
         return
     truth, verdict = album.judged.ground_truth, album.judged.verdict

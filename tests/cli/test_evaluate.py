@@ -70,6 +70,26 @@ def test_table_and_markdown(problem: Problem, tmp_path: Path) -> None:
     assert "| keypoint | mean OKS | pairs | AP |" in markdown
 
 
+def test_intervals_stand_beside_the_figures(problem: Problem, tmp_path: Path) -> None:
+    content = as_json(problem, tmp_path, "--intervals", "--per-keypoint-ap")
+    for name in ("coco/AP", "bbox/AR100", "per_keypoint/nose/oks", "per_keypoint/nose/ap"):
+        task, _, figure = name.partition("/")
+        keypoint, _, kind = figure.partition("/")
+        value = content[task][keypoint][kind] if kind else content[task][figure]
+        assert content["intervals"][name]["low"] <= value <= content["intervals"][name]["high"]
+    shown = run(problem, tmp_path, "--intervals").stdout.splitlines()
+    bounds = content["intervals"]["coco/AP"]
+    assert f"{bounds['low']:.4f} to {bounds['high']:.4f}" in shown[1]
+    assert "intervals" not in as_json(problem, tmp_path)
+
+
+def test_why_there_are_no_intervals(problem: Problem, tmp_path: Path) -> None:
+    single = random_problem(Shape(8, images=1, people=6))
+    assert "none of a single picture" in as_json(single, tmp_path, "--intervals")["notes"][-1]
+    other = as_json(problem, tmp_path, "--intervals", "--protocol", "mmpose")
+    assert "by the rules of COCO alone" in other["notes"][-1]
+
+
 def test_null_is_a_dash_with_its_reason(problem: Problem, tmp_path: Path) -> None:
     problem.gt["annotations"] = []
     table = run(strip_boxes(problem), tmp_path).stdout
@@ -212,6 +232,7 @@ def test_only_the_command_that_is_named_is_built() -> None:
     def names(*arguments: str) -> list[str | None]:
         return [command.name for command in command_line(arguments).registered_commands]
 
-    everything = "list doctor check run latency evaluate visualize publish report".split()
+    everything = "list doctor check run latency evaluate compare diagnose gate sigmas".split()
+    everything += "visualize publish report".split()
     assert names("evaluate", "--help") == ["evaluate"]
     assert names() == names("--help") == names("unknown") == everything

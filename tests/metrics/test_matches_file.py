@@ -45,5 +45,23 @@ def test_truncated_file_is_named(matches: Matches, tmp_path: Path) -> None:
 def test_other_version_is_refused(matches: Matches, tmp_path: Path) -> None:
     path = tmp_path / "new.npz"
     np.savez(path, format_version=np.int64(99), **vars(matches))
-    with pytest.raises(InputError, match="matches format 99, this posebench reads 1"):
+    with pytest.raises(InputError, match="matches format 99, this posebench reads 2"):
+        Matches.load(path)
+
+
+def test_arrays_that_are_missing_or_unknown_are_named(matches: Matches, tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    arrays = {name: value for name, value in vars(matches).items() if name != "scores"}
+    np.savez(path, format_version=np.int64(2), more=np.ones(1), **arrays)
+    with pytest.raises(InputError, match=r"bad\.npz: .* without scores and with unknown more"):
+        Matches.load(path)
+
+
+@pytest.mark.parametrize("version", [{}, {"format_version": "2"}, {"format_version": [2, 2]}])
+def test_a_version_that_is_no_number(
+    version: dict[str, object], matches: Matches, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, **{n: np.asarray(v) for n, v in (vars(matches) | version).items()})
+    with pytest.raises(InputError, match=r"bad\.npz: .* format_version is no whole number"):
         Matches.load(path)

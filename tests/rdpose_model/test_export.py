@@ -78,8 +78,11 @@ def with_clear_maxima(network: PoseNetwork, batch: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("run", [run_onnxruntime, run_openvino])
-@pytest.mark.parametrize("mode", ["plain", "fdm"])
-@pytest.mark.parametrize("config", [TINY, W32], ids=["tiny", "w32"])
+@pytest.mark.parametrize(
+    ("config", "mode"),
+    [(TINY, "plain"), (TINY, "fdm"), (W32, "fdm")],
+    ids=["tiny-plain", "tiny-fdm", "w32-fdm"],
+)
 def test_a_runtime_gives_what_torch_gives(
     exported: Exported,
     config: ModelConfig,
