@@ -104,7 +104,10 @@ def _box_changes(baseline: Result, candidate: Result, draws: Draws, asked: Asked
     if not any(_BOX in side.record.accuracy for side in (baseline, candidate)):
         return []
     reason = _without_boxes(baseline, "baseline") or _without_boxes(candidate, "candidate")
-    return [Change(metric=f"{_BOX}/{name}", reason=reason) for name in BOX_FIGURES]
+    lost = all(_BOX in side.record.accuracy for side in (baseline, candidate))
+    return [
+        Change(metric=f"{_BOX}/{name}", reason=reason, incomparable=lost) for name in BOX_FIGURES
+    ]
 
 
 def _without_boxes(side: Result, name: str) -> str | None:

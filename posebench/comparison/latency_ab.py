@@ -99,7 +99,9 @@ def refuse_unused(given: Sequence[TimedInTurns], used: Sequence[TimedInTurns]) -
     for timed in given:
         if not any(timed is one for one in used):
             sides = timed.document.baseline, timed.document.candidate
-            files = " and ".join(f"{s.label} ({_files(s.artifacts)[0][:12]}…)" for s in sides)
+            files = " and ".join(
+                f"{s.label} ({(_files(s.artifacts) or ['no file'])[0][:12]}…)" for s in sides
+            )
             raise InputError(
                 f"{timed.path}: times {files}, which is no pair of these Records: files, protocol "
                 "and runtime of both sides must be the same.",
@@ -109,7 +111,7 @@ def refuse_unused(given: Sequence[TimedInTurns], used: Sequence[TimedInTurns]) -
 
 def _is(side: Side, record: Record) -> bool:
     return (
-        _files(side.artifacts) == _files(record.artifacts)
+        (_files(side.artifacts) or side.label) == (_files(record.artifacts) or record.model.label)
         and side.protocol == record.protocol
         and side.runtime == record.runtime
     )
@@ -142,6 +144,10 @@ def _logs(timed: TimedInTurns, side: str, ratio: SpanRatio) -> Float64Array:
         kept: npt.NDArray[np.bool_] = timed.samples[f"{where}/kept"]
     except KeyError as error:
         raise _other_samples(timed) from error
+    if table.ndim != 2 or table.dtype.kind != "f" or kept.dtype != np.bool_:
+        raise _other_samples(timed)
+    if kept.shape != table.shape[:1] or not (table[kept] > 0).all():
+        raise _other_samples(timed)
     return np.asarray(np.log(np.median(table[kept], axis=1)), np.float64)
 
 

@@ -77,8 +77,8 @@ def _legend(document: Comparison) -> list[str]:
     return [
         "Accuracy on a scale of 100. Holm: p adjusted for all changes of its kind; * marks those "
         "that are shown: an adjusted p ≤ 0.05 and an interval without 0. Detectable: a true change "
-        "of that size is shown with a probability of 97.5 %. n: annotated people, labelled "
-        "keypoints, or timed runs.",
+        "of that size has an interval without 0 with a probability of 97.5 %; adjusting p takes "
+        "some of it away. n: annotated people, labelled keypoints, or timed runs.",
         f"Pictures drawn {document.replicates} times, predictions exchanged "
         f"{document.permutations} times, seed {document.seed}.",
     ]

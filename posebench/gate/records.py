@@ -140,9 +140,11 @@ def _setting(record: Record) -> tuple[object, ...]:
     dataset, protocol, runtime = record.dataset, record.protocol, record.runtime
     return (
         dataset and dataset.identity,
-        protocol and protocol.evaluation,
+        protocol and (protocol.evaluation, protocol.pckh),
         protocol and protocol.boxes,
+        record.boxes and record.boxes.sha256,
         protocol and protocol.preprocess,
+        protocol,
         runtime and (runtime.name, runtime.precision),
         runtime and (runtime.device, runtime.threads),
         record.environment.fingerprint,

@@ -21,6 +21,9 @@ from posebench.metrics.bootstrap import LEVEL, REPLICATES, SEED, draw_weights, p
 from posebench.types import Float64Array
 
 PERMUTATIONS = 1000
+FEWEST_PICTURES = 6
+"""Of fewer, no exchange of predictions has a p-value up to .05: 2^(1 - 5) is .0625. Their interval
+is far too narrow, and of a single one it has no width at all."""
 POWER = 0.975
 """Probability with which a change of the size called detectable is shown."""
 _ROUNDING = 1e-12
@@ -97,6 +100,7 @@ class Family:
         mixed: Figures of a result that has the baseline's predictions with the first (R, I)
             weights and the candidate's with the second, and each picture's people with the sum.
         counted: By figure, the people or keypoints behind it.
+        carrying: By figure, the pictures in which they are.
     """
 
     images: int
@@ -104,6 +108,7 @@ class Family:
     candidate: Callable[[Float64Array], Values]
     mixed: Callable[[Float64Array, Float64Array], Values]
     counted: Mapping[str, int]
+    carrying: Mapping[str, int]
 
 
 def compare(family: Family, draws: Draws | None = None) -> Changes:
@@ -117,7 +122,8 @@ def compare(family: Family, draws: Draws | None = None) -> Changes:
     drawn_before, drawn_after = family.baseline(weights), family.candidate(weights)
     swapped = _swapped(family, draws)
     return {
-        name: _change(
+        name: _too_few(family, name)
+        or _change(
             (float(before[name][0]), float(after[name][0])),
             drawn_after[name] - drawn_before[name],
             swapped[name],
@@ -125,6 +131,14 @@ def compare(family: Family, draws: Draws | None = None) -> Changes:
         )
         for name in family.counted
     }
+
+
+def _too_few(family: Family, name: str) -> Absent | None:
+    pictures = family.carrying[name]
+    if pictures >= FEWEST_PICTURES or not family.counted[name]:
+        return None
+    noun = "picture" if pictures == 1 else "pictures"
+    return Absent(f"annotated in {pictures} {noun} only, fewer than {FEWEST_PICTURES}")
 
 
 def detectable(error: float, level: float = LEVEL) -> float:

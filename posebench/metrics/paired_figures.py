@@ -84,6 +84,7 @@ def paired_keypoints(baseline: Matches, candidate: Matches, draws: Draws | None 
         candidate=lambda weights: mixed(np.zeros_like(weights), weights),
         mixed=mixed,
         counted=counted,
+        carrying=dict(zip(names, np.count_nonzero(shared.labelled, axis=0).tolist(), strict=True)),
     )
     none = Absent("no person whom both found has it labelled")
     return {
@@ -116,6 +117,7 @@ def paired_pckh(
         candidate=lambda weights: figures_of(other, weights),
         mixed=lambda kept, exchanged: figures_of(both, np.hstack([kept, exchanged])),
         counted=dict.fromkeys(FIGURES, people),
+        carrying=dict.fromkeys(FIGURES, np.count_nonzero(one.visible.any(axis=1))),
     )
     return compare(family, draws)
 
@@ -164,6 +166,7 @@ def _compare_pools(
 ) -> Changes:
     both = Pool.mixed(baseline, candidate)
     people = baseline.people.sum(axis=(0, 1))
+    pictures = np.count_nonzero(baseline.people.sum(axis=1), axis=0)
     family = Family(
         images=len(baseline.people),
         baseline=lambda weights: weighted_figures(baseline, specs, weights, weights),
@@ -172,6 +175,7 @@ def _compare_pools(
             both, specs, np.hstack([kept, exchanged]), kept + exchanged
         ),
         counted={name: int(people[spec.area]) for name, spec in specs.items()},
+        carrying={name: int(pictures[spec.area]) for name, spec in specs.items()},
     )
     return compare(family, draws)
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from posebench.record import Estimate, Record, TaskAccuracy
+from posebench.record import Estimate, Record
 from posebench.report.cells import claim_text, figure_text
+from posebench.report.facts import facts
 from posebench.report.groups import RANK_NOTE, Group, Ranks, Report, differences, labels, ranks_of
 from posebench.report.latency_table import latency_table
 from posebench.report.parity_table import parity_section
-from posebench.report.scores import AP_SCORES, Column, Scores, scores_of
+from posebench.report.scores import Column, Scores, scores_of
 from posebench.report.summary import (
     counted,
-    dataset_text,
-    evaluation_text,
     input_text,
-    machine_text,
     postprocess_text,
     runtime_text,
     sentence,
@@ -81,7 +79,7 @@ def _section(
     lines, scores = rows(group.records), scores_of(group.records)
     measured = [row for row in lines if row.record.status == "ok"]
     parts = [f"## {_heading(group)}", _accuracy_table(lines, scores, notes, ranks)]
-    parts += [_caption(group, scores)]
+    parts += [_caption(group)]
     if measured:
         parts += ["### Latency", latency_table(measured, notes)]
         parts += top_down(measured, scores, notes)
@@ -152,30 +150,9 @@ def _status(record: Record, notes: Footnotes) -> str:
     return record.status + (notes.mark(escape(sentence(unreadable))) if unreadable else "")
 
 
-def _caption(group: Group, scores: Scores) -> str:
+def _caption(group: Group) -> str:
     """What every row of the table shares, as a list."""
-    first = group.records[0]
-    items = {
-        "Dataset": dataset_text(first),
-        "Runtime": runtime_text(first.runtime) if first.runtime else "",
-        "Machine": machine_text(first.environment),
-        "Scoring": evaluation_text(first),
-        "Evaluator": _distinct(a.evaluator for a in _scored(group, scores)),
-        "Figures": "" if scores is AP_SCORES else scores.scale,
-        "Note": _distinct(note for a in _scored(group, scores) for note in a.notes),
-        "Costs": _distinct(r.measured.convention for r in group.measured if r.measured),
-        "posebench": _distinct(r.posebench_version for r in group.records),
-    }
-    return "\n".join(f"- **{title}**: {escape(text)}" for title, text in items.items() if text)
-
-
-def _scored(group: Group, scores: Scores) -> list[TaskAccuracy]:
-    found = (record.accuracy.get(scores.task) for record in group.measured)
-    return [accuracy for accuracy in found if accuracy is not None]
-
-
-def _distinct(texts: Iterable[str]) -> str:
-    return "; ".join(sorted(set(texts)))
+    return "\n".join(f"- **{title}**: {escape(text)}" for title, text in facts(group).items())
 
 
 def _model_table(lines: Sequence[Row], notes: Footnotes) -> str:

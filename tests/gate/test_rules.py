@@ -72,8 +72,8 @@ def test_an_acknowledgement_has_a_date(tmp_path: Path) -> None:
         (RULE + '[[acknowledged]]\nexpires = "2026-01-01"\n', r"expires must be a date without"),
         (RULE + '[[acknowledged]]\nreason = " "\n', r"acknowledged 1: reason is blank"),
         (
-            RULE + "[defaults]\nmissin = 1\n",
-            r"defaults: unknown field missin, did you mean missing",
+            RULE + "[defaults]\ninconclusiv = 1\n",
+            r"defaults: unknown field inconclusiv, did you mean inconclusive",
         ),
         ("[[rule", r"gate\.toml: not TOML"),
     ],

@@ -125,6 +125,7 @@ def test_the_p_value_is_that_of_all_exchanges() -> None:
         candidate=lambda weights: {"sum": weights @ other},
         mixed=mixed,
         counted={"sum": 8},
+        carrying={"sum": 8},
     )
     found = _known(compare(family, Draws(replicates=10, permutations=20_000))["sum"])
     assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 20_000))
@@ -152,6 +153,18 @@ def test_what_nobody_labelled_is_absent(tmp_path: Path) -> None:
     found = paired_keypoints(matches, matches, QUICK)
     assert isinstance(found["nose"], Absent) and "labelled" in found["nose"].reason
     assert isinstance(found["left_eye"], PairedChange)
+
+
+def test_what_few_pictures_carry_is_absent(tmp_path: Path) -> None:
+    """Each replicate of one picture is the same number: an interval without width."""
+    problem = _problem(1, 6.0)
+    for person in problem.gt["annotations"][3:]:
+        person["keypoints"][2] = 0
+        person["num_keypoints"] = sum(v > 0 for v in person["keypoints"][2::3])
+    matches = _matches(problem, tmp_path)
+    other = _matches(Problem(problem.gt, _problem(2, 2.0).dt), tmp_path)
+    nose = paired_keypoints(matches, other, QUICK)["nose"]
+    assert isinstance(nose, Absent) and "fewer than 6" in nose.reason
 
 
 def test_one_picture_is_too_few(tmp_path: Path) -> None:

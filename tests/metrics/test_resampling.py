@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posebench.evaluation import score
-from posebench.metrics.accumulate import BOX_FIGURES, KEYPOINT_FIGURES
+from posebench.metrics.accumulate import BOX_FIGURES, KEYPOINT_FIGURES, RECALLS
 from posebench.metrics.intervals import figures_with_intervals
 from posebench.metrics.matches import Matches
+from posebench.metrics.people import PeopleTraits
 from posebench.metrics.people_groups import group_specs, grouped, people_groups
-from posebench.metrics.resampling import Pool, replicates, weighted_figures
+from posebench.metrics.resampling import Pool, _hits_needed, replicates, weighted_figures
 from posebench.types import Float64Array
 
 UNTIED = 10**9
@@ -186,3 +187,45 @@ def test_recall_is_a_ratio_of_sums(tmp_path: Path) -> None:
     hits = np.bincount(matches.image_index[right], minlength=8)
     counted = np.bincount(matches.people_image_index[~matches.people_ignored[:, 0]], minlength=8)
     assert found == pytest.approx((weights @ hits) / (weights @ counted), abs=1e-15)
+
+
+def test_the_fewest_hits_are_those_of_the_rounded_quotient() -> None:
+    """The bare ceiling is one too low or too high for some totals, such as 100."""
+    for total in range(1, 1500):
+        quotients = np.arange(total + 1) / total
+        expected = np.searchsorted(quotients, RECALLS, side="left")
+        assert np.array_equal(_hits_needed(np.array([float(total)]))[0], expected), total
+
+
+def test_traits_of_people(tmp_path: Path) -> None:
+    """Boxes that share just under and just over a tenth; a crowd overlaps nobody's count."""
+    problem = random_problem(Shape(2, images=1, people=1, detections=1))
+    boxes = [[0, 0, 100, 100], [82, 0, 100, 100], [-81, 0, 100, 100], [0, 0, 100, 100]]
+    visibility = [[2] * 17, [2] * 9 + [1] * 8, [1] * 9 + [2] * 8, [2] * 17]
+    problem.gt["annotations"] = [
+        {
+            "id": n + 1,
+            "image_id": problem.gt["images"][0]["id"],
+            "category_id": 1,
+            "keypoints": [x for v in shown for x in (5, 5, v)],
+            "num_keypoints": 17,
+            "bbox": box,
+            "area": 5000.0,
+            "iscrowd": int(n == 3),
+        }
+        for n, (box, shown) in enumerate(zip(boxes, visibility, strict=True))
+    ]
+    ours = run_ours(*strip_boxes(problem).write(tmp_path))
+    traits = PeopleTraits.of(ours.ground_truth)
+    assert traits.overlaps.tolist() == [
+        1,
+        0,
+        1,
+        2,
+    ]  # IoU .099 and .105 of the first
+    assert traits.visible.tolist() == [17, 9, 8, 17]
+    groups = people_groups(ours.accuracy.matches)
+    assert groups["occlusion up to half"].tolist() == [False, True, False, False]
+    assert groups["occlusion over half"].tolist() == [False, False, True, False]
+    assert groups["crowding 0"].tolist() == [False, True, False, False]
+    assert groups["crowding 1-2"].tolist() == [True, False, True, True]
