@@ -21,7 +21,7 @@ from posebench.comparison.latency_ab import (
 )
 from posebench.comparison.latency_change import latency_changes, measured_apart
 from posebench.comparison.sources import Result, load_result
-from posebench.errors import IncomparableError
+from posebench.errors import IncomparableError, InputError
 from posebench.metrics.paired import Draws
 
 
@@ -105,12 +105,31 @@ def _changes(
     asked: Asked,
 ) -> list[Change]:
     measured = {change.metric: change for change in latency_changes(baseline, candidate)}
-    measured |= {change.metric: change for timed in in_turns for change in changes_of(timed)}
+    measured |= _timed_in_turns(in_turns)
     try:
         accuracy = accuracy_changes(baseline, candidate, draws, asked)
     except IncomparableError as error:
         raise IncomparableError(f"{baseline.path} and {candidate.path}: {error}") from error
     return [*(_recorded(c, baseline, candidate) for c in accuracy), *measured.values()]
+
+
+def _timed_in_turns(in_turns: Sequence[TimedInTurns]) -> dict[str, Change]:
+    """Latency from rounds that took turns, by metric.
+
+    Raises:
+        InputError: Two documents time the same.
+    """
+    found: dict[str, Change] = {}
+    for timed in in_turns:
+        for change in changes_of(timed):
+            if change.metric in found:
+                names = ", ".join(str(one.path) for one in in_turns)
+                raise InputError(
+                    f"{names}: more than one of them times {change.metric} of these two.",
+                    remedy="Give one.",
+                )
+            found[change.metric] = change
+    return found
 
 
 def _recorded(change: Change, baseline: Result, candidate: Result) -> Change:

@@ -25,6 +25,9 @@ from posebench.metrics.paired import Draws
 from posebench.record import Record
 from posebench.store import BOX_MATCHES, HEAD_DISTANCES, MATCHES
 
+_TOLD = ("Protocol:", "Boxes:", "Scored:")
+"""Notes of a comparison that a reader of a verdict should know: another model input is another
+model. What it ran on is not among them, since no accuracy depends on it."""
 _PERMUTATIONS = 1
 """The gate decides by intervals and looks at no p-value."""
 _OF_EQUALS = 40
@@ -66,6 +69,7 @@ def run_gate(
     for number, match in enumerate(matches, 1):
         progress(one_line(f"{number}/{len(matches)} {match.model} on {match.dataset}"))
         subjects.append(_subject(match, asked, draws, _of(match, timed)))
+        warnings += [f"{match.model} on {match.dataset}: {told}" for told in subjects[-1].notes]
     try:
         decisions, more = judge(asked, subjects, now.date())
     except InputError as error:
@@ -107,7 +111,9 @@ def _subject(match: Match, rules: Rules, draws: Draws, timed: Sequence[TimedInTu
         compared = compare_records(one.path, [other.path], drawn, paths, asked)
     except IncomparableError as error:
         return replace(blank, absence=Absence("incomparable", str(error)))
-    return replace(blank, changes=compared.pairs[0].changes)
+    (pair,) = compared.pairs
+    told = tuple(note for note in pair.notes if note.startswith(_TOLD))
+    return replace(blank, changes=pair.changes, notes=told)
 
 
 def _equal(one: Record, other: Record) -> bool:

@@ -26,6 +26,7 @@ class Subject:
         changes: Of every figure; empty if there is an absence.
         absence: Why there are none; None if there are.
         label: Its label; None if that is its name.
+        notes: What differs between the two and is the candidate's choice, a sentence each.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class Subject:
     changes: tuple[Change, ...] = ()
     absence: Absence | None = None
     label: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -62,3 +62,5 @@ def test_what_no_p_value_could_show() -> None:
     six = [change(span, 0.1, test="signed-rank", n=6) for span in spans]  # 2 / 64 each
     assert too_few(six, 1000) == ["6 processes are too few to show any of 2 changes (latency)."]
     assert too_few(six[:1], 1000) == []
+    unequal = [change(span, 0.0011, test="mann-whitney", n=4) for span in spans]  # 4 against 12
+    assert too_few(unequal, 1000) == []

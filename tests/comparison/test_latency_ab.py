@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,15 @@ def test_it_takes_the_place_of_stored_medians(
     assert note_on(timed) in pair.notes
 
 
+def test_two_documents_of_the_same_are_refused(
+    timed: TimedInTurns, records: tuple[Path, Path], tmp_path: Path
+) -> None:
+    one, other = map(read_record, records)
+    second = write_ab(tmp_path / "second", one, other, (BASELINE, 1.2 * CANDIDATE))
+    with pytest.raises(InputError, match="more than one of them times latency/"):
+        compare_records(records[0], [records[1]], QUICK, [timed.path, second])
+
+
 def test_of_other_records_it_is_refused(
     timed: TimedInTurns, records: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -146,6 +156,43 @@ def test_the_same_file_run_otherwise_is_another(
     }
     part = getattr(other, field).model_copy(update=changed[field])
     assert not compares(timed, one, other.model_copy(update={field: part}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda table, kept: (table[:, 0], kept),
+        lambda table, kept: (table.astype(str), kept),
+        lambda table, kept: (table, kept[:-1]),
+        lambda table, kept: (table, kept.astype(float)),
+        lambda table, kept: (table * 0, kept),
+    ],
+)
+def test_samples_that_are_no_samples_are_refused(timed: TimedInTurns, damage: Any) -> None:
+    beside = timed.path.with_suffix(".npz")
+    arrays = dict(np.load(beside))
+    for name in [name for name in arrays if name.endswith("_ms")]:
+        where = name.rsplit("/", 1)[0]
+        arrays[name], arrays[f"{where}/kept"] = damage(arrays[name], arrays[f"{where}/kept"])
+    np.savez(beside, **arrays)
+    with pytest.raises(InputError, match=r"\.npz: not the samples of"):
+        changes_of(load_ab(timed.path))
+
+
+def test_models_without_files_are_told_apart_by_their_names(
+    timed: TimedInTurns, records: tuple[Path, Path]
+) -> None:
+    sides = {
+        name: getattr(timed.document, name).model_copy(update={"artifacts": ()})
+        for name in ("baseline", "candidate")
+    }
+    bare = replace(timed, document=timed.document.model_copy(update=sides))
+    one, other = (read_record(path).model_copy(update={"artifacts": ()}) for path in records)
+    assert compares(bare, one, other)
+    model = other.model.model_copy(update={"label": "another"})
+    assert not compares(bare, one, other.model_copy(update={"model": model}))
+    with pytest.raises(InputError, match="no file"):
+        refuse_unused([bare], [])
 
 
 def test_samples_that_are_missing_or_another_comparisons(

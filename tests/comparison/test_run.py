@@ -129,6 +129,8 @@ def test_boxes_that_only_one_of_them_has(tmp_path: Path, pair: tuple[Path, Path]
     assert lost.candidate == read_record(boxed).figure("bbox", "AP")
     old = by_metric(compare_records(boxed, [boxed], QUICK))["bbox/AP"]
     assert old.reason == f"the baseline has no {BOX_MATCHES} beside its Record"
+    assert old.incomparable, "or else a gate would be turned off by taking the file away"
+    assert not lacking.incomparable
     assert MATCHES in read_record(boxed).files
 
 

@@ -59,6 +59,14 @@ def test_the_same_predictions_lose_nothing(models: dict[str, Path]) -> None:
     assert verdict.false_alarm == pytest.approx(0.025)
 
 
+def test_another_input_is_told(models: dict[str, Path], tmp_path: Path) -> None:
+    candidate = write_result(
+        tmp_path, 8.0, p50_ms=FAST, protocol=resolve_protocol({"preprocess": {"input_width": 320}})
+    )
+    (warning,) = judged(models["old"], candidate).warnings
+    assert warning.startswith(f"{MODEL} on ") and "preprocess.input_width 640 → 320" in warning
+
+
 def test_a_worse_model_fails_and_the_better_one_passes(models: dict[str, Path]) -> None:
     worse, better = (judged(models[a], models[b]) for a, b in (("old", "worse"), ("worse", "old")))
     assert (one(worse).outcome, worse.exit_code) == ("fail", 1)
