@@ -84,6 +84,9 @@ def tests_mmpose(session: nox.Session) -> None:
     """Run the tests that need mmpose, as a framework or as an oracle."""
     session.install(*CONSTRAINTS, "-e", ".[mmpose,rdpose,ultralytics]", *_groups("test", "oracles"))
     env = {**QUIET, "POSEBENCH_REQUIRE_FRAMEWORKS": "1"}
+    # mmengine imports yapf, which at its first import writes a cache into the home folder; two
+    # workers that do so at once read each other's half of it.
+    session.run("python", "-c", "import yapf.yapflib.yapf_api")
     elsewhere = "--ignore=tests/pose_model"  # needs the packages of another session to be read
     session.run("pytest", "tests", elsewhere, *PARALLEL, "-m", "mmpose", *session.posargs, env=env)
 
