@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,11 @@ from pydantic import (
 )
 
 from posebench.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 RuntimeName = Literal["onnxruntime", "openvino", "torch", "tensorrt", "native"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -396,3 +402,18 @@ def latency_id(accuracy: str, *, machine: str, threads: int, config: LatencyConf
             "latency": config.model_dump(mode="json"),
         }
     )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The document of a TOML file.
+
+    Raises:
+        InputError: It cannot be read, or is not TOML.
+    """
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return document
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML ({error}).") from error

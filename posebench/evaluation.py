@@ -230,18 +230,17 @@ def document(
     }
     if accuracy.boxes is not None:
         content["bbox"] = {name: figure.value for name, figure in accuracy.boxes.items()}
-    reasons = {
-        f"{task}/{name}": figure.reason
-        for task, found in figures_of.items()
-        for name, figure in found.items()
-        if figure.reason
+    named = _named(figures_of, accuracy)
+    intervals = {
+        name: {"low": figure.interval.low, "high": figure.interval.high}
+        for name, figure in named.items()
+        if figure.interval is not None
     }
-    intervals = _intervals(figures_of, accuracy)
     return (
         content
         | ({"intervals": intervals} if intervals else {})
         | {
-            "reasons": reasons | _keypoint_reasons(accuracy),
+            "reasons": {name: f.reason for name, f in named.items() if f.reason},
             "notes": list(notes),
             "images": len(ground_truth.image_ids),
             "people": count_people(ground_truth),
@@ -251,32 +250,18 @@ def document(
     )
 
 
-def _intervals(
-    figures_of: Mapping[str, Mapping[str, Figure]], accuracy: Accuracy
-) -> dict[str, dict[str, float]]:
-    """Bounds by task and figure, or by keypoint, as far as they were asked for."""
+def _named(figures_of: Mapping[str, Mapping[str, Figure]], accuracy: Accuracy) -> dict[str, Figure]:
+    """Every figure by task and name, then those of each keypoint."""
     named = {
-        f"{t}/{name}": figure for t, found in figures_of.items() for name, figure in found.items()
+        f"{task}/{name}": figure
+        for task, found in figures_of.items()
+        for name, figure in found.items()
     }
     for name, value in accuracy.per_keypoint.items():
         named[f"per_keypoint/{name}/oks"] = value.oks
         if value.ap is not None:
             named[f"per_keypoint/{name}/ap"] = value.ap
-    return {
-        name: {"low": figure.interval.low, "high": figure.interval.high}
-        for name, figure in named.items()
-        if figure.interval is not None
-    }
-
-
-def _keypoint_reasons(accuracy: Accuracy) -> dict[str, str]:
-    reasons: dict[str, str] = {}
-    for name, value in accuracy.per_keypoint.items():
-        if value.oks.reason:
-            reasons[f"per_keypoint/{name}/oks"] = value.oks.reason
-        if value.ap is not None and value.ap.reason:
-            reasons[f"per_keypoint/{name}/ap"] = value.ap.reason
-    return reasons
+    return named
 
 
 def count_people(ground_truth: GroundTruth) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,13 @@ from pydantic import ValidationError
 
 from posebench.box_source import DETECTOR, TOP_DOWN, kind_of, recommended_boxes
 from posebench.checkpoints import trusted_configs
-from posebench.config import RunConfig, describe_validation, resolve_protocol
+from posebench.config import RunConfig, describe_validation, read_toml, resolve_protocol
 from posebench.datasets.loading import open_dataset
 from posebench.errors import InputError
 from posebench.pckh_run import check_wishes
 from posebench.protocols import Dataset
 from posebench.registry import ModelRequest, select
 from posebench.weights import natural_runtime, weights_path
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,8 @@ def plan(config_file: Path | None, options: Mapping[str, Any], *, download: bool
     Raises:
         InputError: A field, a model, a dataset or an annotation is wrong.
     """
-    document = _merge(_without_replaced(_read_toml(config_file), options), options)
+    written = {} if config_file is None else read_toml(config_file)
+    document = _merge(_without_replaced(written, options), options)
     try:
         config = RunConfig.model_validate(document)
     except ValidationError as error:
@@ -104,18 +99,6 @@ def _without_replaced(document: dict[str, Any], options: Mapping[str, Any]) -> d
         return document
     dataset = {k: v for k, v in document.get("dataset", {}).items() if k == "limit"}
     return {**document, "dataset": dataset}
-
-
-def _read_toml(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return document
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML ({error}).") from error
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posebench.diagnosis.case import LOCALISED, Case, together
+from posebench.diagnosis.case import LOCALISED, Case
 from posebench.metrics.matching import assign, candidates, rank
+from posebench.metrics.same_group import together
 from posebench.types import Detections, Float64Array, IntArray
 
 

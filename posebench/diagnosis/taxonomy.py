@@ -24,9 +24,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from posebench.diagnosis.case import Case, together
+from posebench.diagnosis.case import Case
 from posebench.diagnosis.pairing import Pairing
 from posebench.metrics.oks import OksPairs
+from posebench.metrics.same_group import together
 from posebench.types import Float64Array, IntArray, Skeleton
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
@@ -105,7 +106,7 @@ def classify(case: Case, pairing: Pairing) -> Taxonomy:
     truth = case.ground_truth
     mirrored = replace(truth, keypoints=truth.keypoints[:, mirror(truth.skeleton)])
     both = case.oks(), case.oks(ground_truth=mirrored)
-    own, inverted = (keypoint_similarities(oks, pairing.detections, pairing.people) for oks in both)
+    own, inverted = (oks.by_keypoint(pairing.detections, pairing.people) for oks in both)
     near, near_inverted = (_nearest_other(case, pairing, oks) for oks in both)
     similarities = np.stack([own, near, inverted, near_inverted])
     best, place = similarities.max(axis=0), similarities.argmax(axis=0)
@@ -121,16 +122,6 @@ def classify(case: Case, pairing: Pairing) -> Taxonomy:
     )
 
 
-def keypoint_similarities(oks: OksPairs, detections: IntArray, people: IntArray) -> Float64Array:
-    """(P, K) similarity of each keypoint in P pairs, -1 where the person has not labelled it."""
-    targets = oks.targets
-    found = np.full((len(people), oks.keypoints.shape[1]), -1.0)
-    for chosen in oks.by_count(people, np.flatnonzero(targets.count[people] > 0)):
-        terms = oks.similarities(detections[chosen], people[chosen])
-        found[chosen[:, None], targets.order[people[chosen], : terms.shape[1]]] = terms
-    return found
-
-
 def _nearest_other(case: Case, pairing: Pairing, oks: OksPairs) -> Float64Array:
     """(P, K) highest similarity with another person of the picture, -1 where there is none."""
     pictures = case.ground_truth.image_index
@@ -139,7 +130,7 @@ def _nearest_other(case: Case, pairing: Pairing, oks: OksPairs) -> Float64Array:
     pairs, others = pairs[different], others[different]
     highest = np.full((len(pairing.people), oks.keypoints.shape[1]), -1.0)
     if len(pairs):
-        found = keypoint_similarities(oks, pairing.detections[pairs], others)
+        found = oks.by_keypoint(pairing.detections[pairs], others)
         starts = np.flatnonzero(np.diff(pairs, prepend=-1))
         highest[pairs[starts]] = np.maximum.reduceat(found, starts, axis=0)
     return highest

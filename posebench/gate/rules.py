@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from posebench.config import read_toml
 from posebench.errors import InputError
 from posebench.gate.rule_errors import described, misshapen
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Policy = Literal["fail", "warn", "pass"]
 Unclear = Literal["inconclusive", "incomparable", "no-baseline", "missing"]
@@ -137,15 +132,11 @@ def read_rules(path: Path) -> Rules:
         InputError: It cannot be read, is not TOML, or a field is wrong.
     """
     remedy = "The fields are in docs/gate.md."
+    document = read_toml(path)
+    mistake = misshapen(document)
+    if mistake:
+        raise InputError(f"{path}: {mistake}.", remedy=remedy)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        mistake = misshapen(document)
-        if mistake:
-            raise InputError(f"{path}: {mistake}.", remedy=remedy)
         return Rules.model_validate(document)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML ({error}).") from error
     except ValidationError as error:
         raise InputError(f"{path}: {described(error, _TABLES)}.", remedy=remedy) from error

@@ -237,19 +237,12 @@ def _with_keypoints(matches: Matches, ground_truth: GroundTruth, oks: OksPairs) 
     met = matches.matched_people[0]
     pairs = np.flatnonzero(met >= 0)
     pairs = pairs[~matches.people_ignored[met[pairs], 0]]
-    people, rows = met[pairs], matches.detections[pairs]
-    targets = oks.targets
-    similarity = np.zeros((len(pairs), len(ground_truth.skeleton.keypoints)))
-    labelled = np.zeros(similarity.shape, np.bool_)
-    for chosen in oks.by_count(people, np.flatnonzero(targets.count[people] > 0)):
-        terms = oks.similarities(rows[chosen], people[chosen])
-        columns: Tensor = targets.order[people[chosen], : terms.shape[1]]
-        similarity[chosen[:, None], columns] = terms
-        labelled[chosen[:, None], columns] = True
+    found = oks.by_keypoint(matches.detections[pairs], met[pairs])
+    labelled = found >= 0
     return replace(
         matches,
         keypoint_names=np.array(ground_truth.skeleton.keypoints),
         pairs=pairs,
-        keypoint_similarity=similarity,
+        keypoint_similarity=np.where(labelled, found, 0.0),
         keypoint_labelled=labelled,
     )

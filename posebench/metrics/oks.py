@@ -149,6 +149,15 @@ class OksPairs:
             similarity: Float64Array = np.exp(-error)
         return similarity
 
+    def by_keypoint(self, detections: IntArray, people: IntArray) -> Float64Array:
+        """(P, K) similarity of each keypoint in P pairs, -1 where it is not labelled."""
+        targets = self.targets
+        found = np.full((len(people), self.keypoints.shape[1]), -1.0)
+        for chosen in self.by_count(people, np.flatnonzero(targets.count[people] > 0)):
+            terms = self.similarities(detections[chosen], people[chosen])
+            found[chosen[:, None], targets.order[people[chosen], : terms.shape[1]]] = terms
+        return found
+
     def _distances(
         self, detections: IntArray, people: IntArray, count: int
     ) -> tuple[Float64Array, Float64Array]:

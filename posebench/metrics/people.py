@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posebench.metrics.boxes import IouPairs
+from posebench.metrics.same_group import together
 from posebench.types import GroundTruth, IntArray
 
 OVERLAP = 0.1
@@ -39,22 +40,9 @@ class PeopleTraits:
 
 
 def _overlaps(ground_truth: GroundTruth) -> IntArray:
-    first, second = _others(ground_truth.image_index)
-    counted = ~ground_truth.is_crowd[second]
+    first, second = together(ground_truth.image_index, ground_truth.image_index)
+    counted = (first != second) & ~ground_truth.is_crowd[second]
     first, second = first[counted], second[counted]
     iou = IouPairs(ground_truth.boxes, ground_truth.boxes, np.zeros(len(ground_truth.boxes), bool))
     near = iou(first, second) > OVERLAP
     return np.bincount(first[near], minlength=len(ground_truth.boxes)).astype(np.int64)
-
-
-def _others(image_index: IntArray) -> tuple[IntArray, IntArray]:
-    """Every ordered pair of two people of one picture."""
-    order = np.argsort(image_index, kind="stable")
-    sizes = np.bincount(image_index[order]) if len(order) else np.zeros(0, np.int64)
-    starts = np.cumsum(sizes) - sizes
-    size, start = sizes[image_index[order]], starts[image_index[order]]
-    first = np.repeat(np.arange(len(order)), size)
-    within = np.arange(len(first)) - np.repeat(np.cumsum(size) - size, size)
-    second = np.repeat(start, size) + within
-    different = first != second
-    return order[first[different]], order[second[different]]

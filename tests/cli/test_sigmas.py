@@ -15,9 +15,8 @@ from typer.testing import CliRunner, Result
 
 from posebench.cli.options import parse_sigmas
 from posebench.cli.sigmas import sigmas
-from posebench.config import RunConfig, resolve_protocol
+from posebench.config import RunConfig, read_toml, resolve_protocol
 from posebench.errors import InputError
-from posebench.planning import _read_toml
 
 app = typer.Typer()
 app.command()(sigmas)
@@ -106,7 +105,7 @@ def test_the_list_and_the_snippet_can_be_used(files: list[str], tmp_path: Path) 
     assert parse_sigmas(listed) == pytest.approx(known, rel=0.01)
     out = tmp_path / "new" / "run.toml"
     assert run(*files, "--format", "toml", "--out", str(out)).stdout.strip() == str(out)
-    protocol = resolve_protocol(RunConfig.model_validate(_read_toml(out)).protocol)
+    protocol = resolve_protocol(RunConfig.model_validate(read_toml(out)).protocol)
     assert protocol.evaluation.sigmas == parse_sigmas(listed)
     assert f"# --sigmas {listed}\n" in out.read_text()
 
